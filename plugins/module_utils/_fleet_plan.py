@@ -1,0 +1,235 @@
+# Copyright: Contributors to the algotrading.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Decides what a fleet of servers needs: desired servers and existing instances in, actions and drift out.
+
+Pure functions: they import neither boto3 nor Ansible, and they change nothing.
+This is a private utility of the collection, and it may change without notice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# An instance in any other state (shutting-down, terminated) is gone for good, though AWS shows it for up to an hour.
+LIVE_STATES = frozenset({"pending", "running", "stopping", "stopped"})
+RETIRED_TAG = "Retired"
+
+# What AWS changes on a host that exists. The instance type is one of them only while the host is stopped.
+CHANGED_IN_PLACE = frozenset(
+    {
+        "security_group_ids",
+        "iam_instance_profile",
+        "http_tokens",
+        "http_put_response_hop_limit",
+        "instance_metadata_tags",
+        "volume_delete_on_termination",
+    }
+)
+
+
+class PlanError(Exception):
+    """The plan is refused. The text says what is wrong, for which servers, and what to do."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server as it should be."""
+
+    name: str
+    identity: tuple[str, ...]
+    tags: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A server as EC2 has it. Attributes are named and typed as those of the desired launch."""
+
+    instance_id: str
+    identity: tuple[str, ...]
+    state: str
+    launch_time: str
+    private_ip_address: str | None
+    tags: dict[str, str]
+    attributes: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.tags.get("Name", self.instance_id)
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE_STATES
+
+    @property
+    def retired(self) -> bool:
+        return RETIRED_TAG in self.tags
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One attribute in which an instance differs from what a new launch would give it."""
+
+    name: str
+    instance_id: str
+    attribute: str
+    before: Any
+    after: Any
+    in_place: bool
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step that brings the fleet nearer to what it should be.
+
+    The kinds are C(create), C(restore), C(retag), C(modify), C(retire), and C(replace).
+    """
+
+    kind: str
+    name: str
+    reason: str
+    server: Server | None = None
+    instance: Instance | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+    generation: int = 0
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How far a plan may go."""
+
+    replace: bool = False
+    max_retired: int | None = None
+
+
+@dataclass
+class Plan:
+    """What to do, and what differs but stays as it is."""
+
+    actions: list[Action] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
+    kept: list[Instance] = field(default_factory=list)
+
+    def of_kind(self, *kinds: str) -> list[Action]:
+        return [action for action in self.actions if action.kind in kinds]
+
+
+def make_plan(desired: list[Server], existing: list[Instance], launch: dict[str, Any], policy: Policy) -> Plan:
+    """Compare the servers that should be with the instances that are.
+
+    Args:
+        desired: every server that the environment should have. An empty list is refused.
+        existing: every instance of the fleet that EC2 still shows, terminated ones among them.
+        launch: the attributes that a new launch would have.
+        policy: how far the plan may go.
+
+    Raises:
+        PlanError: the plan is refused, and nothing should be changed.
+    """
+    by_identity: dict[tuple[str, ...], list[Instance]] = {}
+    for instance in existing:
+        by_identity.setdefault(instance.identity, []).append(instance)
+    _refuse_wrong_input(desired, by_identity)
+
+    plan = Plan()
+    for server in sorted(desired, key=lambda server: server.name):
+        _plan_server(plan, server, by_identity.get(server.identity, []), launch, policy)
+    _plan_retirement(plan, {server.identity for server in desired}, existing, policy)
+    return plan
+
+
+def _refuse_wrong_input(desired: list[Server], by_identity: dict[tuple[str, ...], list[Instance]]) -> None:
+    if not desired:
+        raise PlanError("No server is desired, which would retire the whole fleet: check where the models come from")
+    names = [server.name for server in desired]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise PlanError(f"Desired more than once: {', '.join(repeated)}; name each model once")
+    doubles = []
+    for instances in by_identity.values():
+        current = [instance for instance in instances if instance.live and not instance.retired]
+        if len(current) > 1:
+            doubles.append(f"{current[0].name} ({', '.join(sorted(each.instance_id for each in current))})")
+    if doubles:
+        raise PlanError(
+            f"More than one live instance for {'; '.join(sorted(doubles))}: "
+            f"look which one trades, and terminate the other or give it the tag {RETIRED_TAG}"
+        )
+
+
+def _plan_server(plan: Plan, server: Server, instances: list[Instance], launch: dict[str, Any], policy: Policy) -> None:
+    """Plan one desired server. Its instances are all that EC2 shows for it, dead ones included."""
+    current = current_instance(instances)
+    if current is None:
+        reason = "has no server" if not instances else "has no live server"
+        plan.actions.append(Action("create", server.name, reason, server, generation=len(instances)))
+        return
+
+    drift = compare(current, launch)
+    fixed = [each for each in drift if each.in_place]
+    reported = [each for each in drift if not each.in_place]
+    if reported and policy.replace:
+        reason = f"differs in {', '.join(each.attribute for each in reported)}"
+        changes = {each.attribute: (each.before, each.after) for each in reported}
+        plan.actions.append(Action("replace", server.name, reason, server, current, changes, len(instances)))
+        return
+
+    plan.drift += reported
+    if current.retired:
+        plan.actions.append(Action("restore", server.name, "is desired again", server, current))
+    tags = {key: value for key, value in server.tags.items() if current.tags.get(key) != value}
+    if tags:
+        changes = {key: (current.tags.get(key), value) for key, value in tags.items()}
+        plan.actions.append(Action("retag", server.name, f"lacks {', '.join(tags)}", server, current, changes))
+    if fixed:
+        changes = {each.attribute: (each.before, each.after) for each in fixed}
+        reason = f"differs in {', '.join(changes)}"
+        plan.actions.append(Action("modify", server.name, reason, server, current, changes))
+    plan.kept.append(current)
+
+
+def current_instance(instances: list[Instance]) -> Instance | None:
+    """The instance that serves now, else the one that was retired last, else none."""
+    live = [instance for instance in instances if instance.live]
+    serving = [instance for instance in live if not instance.retired]
+    if serving:
+        return serving[0]
+    return max(live, key=lambda each: (each.tags[RETIRED_TAG], each.launch_time), default=None)
+
+
+def compare(instance: Instance, launch: dict[str, Any]) -> list[Drift]:
+    """List the attributes in which an instance differs from what a new launch would give it."""
+    return [
+        Drift(
+            instance.name,
+            instance.instance_id,
+            attribute,
+            instance.attributes.get(attribute),
+            after,
+            attribute in CHANGED_IN_PLACE or (attribute == "instance_type" and instance.state == "stopped"),
+        )
+        for attribute, after in launch.items()
+        if instance.attributes.get(attribute) != after
+    ]
+
+
+def _plan_retirement(plan: Plan, desired: set[tuple[str, ...]], existing: list[Instance], policy: Policy) -> None:
+    """Plan the end of servers that nobody desires, as long as they are not suspiciously many."""
+    serving = [instance for instance in existing if instance.live and not instance.retired]
+    leaving = sorted((each for each in serving if each.identity not in desired), key=lambda each: each.name)
+    # A killed run or a hand at the console may leave a retired server running: it is stopped, but is no new retirement.
+    restless = [each for each in existing if each.retired and each.state in ("pending", "running")]
+    restored = {action.instance.instance_id for action in plan.of_kind("restore") if action.instance}
+
+    allowed = max(1, len(serving) // 5) if policy.max_retired is None else policy.max_retired
+    if len(leaving) > allowed:
+        raise PlanError(
+            f"{len(leaving)} of {len(serving)} servers have no model any more, and at most {allowed} may be retired in "
+            f"one run: {', '.join(each.name for each in leaving)}; check the models, or raise max_retired"
+        )
+    for instance in leaving:
+        plan.actions.append(Action("retire", instance.name, "has no model any more", instance=instance))
+    for instance in restless:
+        if instance.instance_id not in restored:
+            plan.actions.append(Action("retire", instance.name, "is retired but runs", instance=instance))
