@@ -8,6 +8,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# The environment that `make demo` shows.
+ENV ?= dev
+# As many tests at a time as there are cores.
+PYTEST := --numprocesses auto --dist loadgroup
+SCRIPTS := .ci/run tests/sanity/*.sh
+# Tools that call others by name find them here.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
 $(READY): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or later is needed, and $(PYTHON) is older: name another, as in 'make PYTHON=python3.12'." >&2; exit 1; }
@@ -21,3 +29,53 @@ $(READY): requirements.txt requirements-dev.txt
 
 .PHONY: venv
 venv: $(READY)  ## set up .venv and nothing else
+
+.PHONY: demo
+demo: $(READY)  ## run the main job on a local AWS, as in 'make demo ENV=qa'
+	@$(BIN)/python -m tests.demo --env $(ENV)
+
+.PHONY: local-aws
+local-aws: $(READY)  ## run just the local AWS, with the lines to export
+	@$(BIN)/python -m tests.local_aws serve
+
+.PHONY: test
+test: lint sanity molecule pytest  ## everything that CI runs
+
+.PHONY: lint
+lint: $(READY)  ## ruff, mypy, yamllint, ansible-lint, shellcheck and the changelog's form
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy plugins tests
+	$(BIN)/yamllint --strict .
+	$(BIN)/ansible-lint --offline --strict --profile production
+	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/antsibull-changelog lint
+
+.PHONY: sanity
+sanity: $(READY)  ## build the collection as users get it; ansible-test sanity and antsibull-docs on that
+	@tests/sanity/run.sh
+
+.PHONY: build
+build: $(READY)  ## build the collection's archive here, and check what it holds
+	@tests/sanity/artifact.sh .
+
+.PHONY: molecule
+molecule: $(READY)  ## run the molecule scenario on a local AWS
+	@$(BIN)/python -m tests.local_aws run --seed dev -- $(BIN)/molecule test
+
+.PHONY: unit
+unit: $(READY)  ## run the unit tests
+	@$(BIN)/python -m pytest $(PYTEST) tests/unit tests/repository
+
+.PHONY: integration
+integration: $(READY)  ## run the playbook on a local AWS
+	@$(BIN)/python -m pytest $(PYTEST) tests/integration
+
+# Last in `make test`, so that the run ends with pytest's own summary.
+.PHONY: pytest
+pytest: $(READY)
+	@$(BIN)/python -m pytest $(PYTEST)
+
+.PHONY: help
+help:  ## say what there is
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14

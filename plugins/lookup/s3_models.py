@@ -47,7 +47,7 @@ EXAMPLES = r"""
 RETURN = r"""
 _raw:
   description:
-    - One list of models per bucket, sorted. With one bucket, P(ansible.builtin.lookup#lookup) gives the list itself.
+    - One list of models per bucket, sorted. With one bucket, Jinja's C(lookup) gives the list itself.
   type: list
   elements: list
   sample:
