@@ -1,0 +1,33 @@
+# Copyright: Contributors to the algotrading.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Makes the checkout importable as the collection that it is, and gives every test an empty AWS account."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+sys.path.insert(0, str(REPOSITORY))
+_AnsibleCollectionFinder(paths=[str(REPOSITORY / "collections")])._install()
+
+from tests.local_aws import LocalAws  # noqa: E402 - the path to it is set above
+
+
+@pytest.fixture(scope="session")
+def _one_local_aws() -> Iterator[LocalAws]:
+    """One endpoint for all tests of this process, as its start takes longer than most of them."""
+    with LocalAws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(_one_local_aws: LocalAws) -> LocalAws:
+    """A local AWS with an empty account."""
+    _one_local_aws.reset()
+    return _one_local_aws

@@ -1,0 +1,134 @@
+# Copyright: Contributors to the algotrading.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""`LocalAws`: a local AWS in a child process, for tests."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.local_aws.calls import Call
+from tests.local_aws.clients import Client, make_client
+from tests.local_aws.control import PREFIX
+from tests.local_aws.environment import environment_for
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class LocalAws:
+    """Start with `with LocalAws() as aws:`; the endpoint ends with the block, or with this process."""
+
+    def __init__(self) -> None:
+        self.endpoint_url = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> LocalAws:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the endpoint and wait until it answers."""
+        environ = dict(os.environ)
+        environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(REPOSITORY), environ.get("PYTHONPATH"))))
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.local_aws", "serve", "--until-stdin-closes"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environ,
+            cwd=REPOSITORY,
+            text=True,
+            # Ctrl-C in the terminal is for us; we stop the child when we are done with it.
+            start_new_session=True,
+        )
+        self.endpoint_url = self._announced_url()
+        self._control("GET", "ready")
+
+    def stop(self) -> None:
+        """Stop the endpoint that this object started."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id of the endpoint; 0 when it does not run."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """A whole environment for subprocesses that are to see this AWS only."""
+        return environment_for(self.endpoint_url)
+
+    def client(self, service: str, **options: object) -> Client:
+        """Return a boto3 client for this endpoint, whatever this process's own configuration says."""
+        return make_client(self.endpoint_url, service, **options)
+
+    def calls(self) -> list[Call]:
+        """Return the API calls since the start, the last reset or the last `forget_calls`."""
+        return [Call(**fields) for fields in self._control("GET", "calls")]
+
+    def forget_calls(self) -> None:
+        """Empty the log of calls."""
+        self._control("DELETE", "calls")
+
+    def hold(self, operation: str, *, after: int, count: int) -> None:
+        """Let the next `after` calls of an operation pass, and hold the `count` calls behind them until `release`."""
+        self._control("POST", "hold", {"operation": operation, "after": after, "count": count})
+
+    def waiting(self) -> int:
+        """Return how many calls are held back now."""
+        return self._control("GET", "waiting")
+
+    def release(self) -> None:
+        """Let the calls that are held back go on, though their callers may be dead."""
+        self._control("DELETE", "hold")
+
+    def reset(self) -> None:
+        """Empty the account and the log of calls."""
+        self._control("POST", "reset")
+
+    def _announced_url(self) -> str:
+        if self._process is None or self._process.stdout is None:
+            raise RuntimeError("the local AWS was not started")
+        prefix = "export AWS_ENDPOINT_URL="
+        for line in self._process.stdout:
+            if line.startswith(prefix):
+                return line.removeprefix(prefix).strip()
+        raise RuntimeError(f"the local AWS ended at once, with status {self._process.wait()}")
+
+    def _control(self, method: str, name: str, arguments: dict[str, Any] | None = None) -> Any:
+        # Not urllib: a proxy that this machine's environment names must not be asked.
+        connection = http.client.HTTPConnection(urlsplit(self.endpoint_url).netloc, timeout=60)
+        try:
+            connection.request(method, PREFIX + name, json.dumps(arguments) if arguments else None)
+            answer = connection.getresponse()
+            document = json.loads(answer.read())
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {name}: {document}")
+        return document

@@ -1,0 +1,17 @@
+# Copyright: Contributors to the algotrading.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which parts the local AWS is made of, in the order in which they are asked."""
+
+from __future__ import annotations
+
+from tests.local_aws.control_plane import ControlPlane
+from tests.local_aws.credentials import Credentials
+from tests.local_aws.front import Part
+from tests.local_aws.gaps import Gaps
+from tests.local_aws.strict import Strict
+from tests.local_aws.tokens import ClientTokens
+
+
+def build_parts() -> list[Part]:
+    """Return new parts for one account."""
+    return [Credentials(), ClientTokens(), Strict(), Gaps(), ControlPlane()]

@@ -1,0 +1,137 @@
+# Copyright: Contributors to the algotrading.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The HTTP server: one port on loopback, a thread per connection, connections that stay open."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import socket
+
+from werkzeug.datastructures import Headers
+
+from tests.local_aws.control import PREFIX, Control
+from tests.local_aws.control_plane import ControlPlane, configure_moto
+from tests.local_aws.environment import HOST, exported
+from tests.local_aws.front import Front
+from tests.local_aws.messages import AwsRequest, AwsResponse
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self, port: int, front: Front) -> None:
+        super().__init__((HOST, port), _Handler)
+        self.front = front
+        self.control = Control(front)
+
+    def handle_error(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
+        """A client that hangs up, as one does that is killed, is no error of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    # An answer leaves in one piece at once; otherwise each call waits 40 ms for the client's acknowledgement.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def _answer(self) -> None:
+        request = AwsRequest(self.command, self.path, Headers(list(self.headers.items())), self._body())
+        handler = self.server.control if self.path.startswith(PREFIX) else self.server.front
+        self._send(handler.answer(request))
+
+    # The base class finds the method by this name.
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _answer  # noqa: N815
+
+    def handle_expect_100(self) -> bool:
+        """Invite the body at once; the client waits for this, up to a second."""
+        invited = super().handle_expect_100()
+        self.wfile.flush()
+        return invited
+
+    def _body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass
+        return body
+
+    def _send(self, response: AwsResponse) -> None:
+        self.send_response_only(response.status)
+        length = str(len(response.body))
+        for name, value in response.headers.items():
+            if name.lower() == "content-length":
+                # The answer to HEAD names the length of a body that it does not carry.
+                length = value if self.command == "HEAD" else length
+            elif name.lower() not in ("connection", "transfer-encoding"):
+                self.send_header(name, value)
+        if response.status != 204:
+            self.send_header("Content-Length", length)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(response.body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
+        """Say nothing: the log of calls is under /_local_aws/calls."""
+
+
+def build_front() -> Front:
+    """Return the front with its parts in the order in which they are asked."""
+    from tests.local_aws.parts import build_parts
+
+    return Front(build_parts())
+
+
+def serve(port: int = 0, until_stdin_closes: bool = False) -> int:
+    """Serve until SIGINT or SIGTERM (or until the parent is gone); print what to export."""
+    configure_moto()
+    front = build_front()
+    try:
+        server = _Server(port, front)
+    except OSError as error:
+        print(f"local_aws: cannot listen on port {port}: {error.strerror}", file=sys.stderr)
+        return 1
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+    threading.Thread(target=_preload, args=(front,), daemon=True).start()
+    for name, value in exported(f"http://{HOST}:{server.server_port}").items():
+        print(f"export {name}={value}")
+    sys.stdout.flush()
+    if until_stdin_closes:
+        threading.Thread(target=_watch_stdin, args=(stop,), daemon=True).start()
+    stop.wait()
+    server.shutdown()
+    server.server_close()
+    return 0
+
+
+def _preload(front: Front) -> None:
+    # Under the front's lock: two threads that import moto at once meet its circular imports half done.
+    with front.lock:
+        for part in front.parts:
+            if isinstance(part, ControlPlane):
+                part.preload()
+    # What is there now stays; the collector need not look through it again and again.
+    gc.freeze()
+
+
+def _watch_stdin(stop: threading.Event) -> None:
+    """The parent holds the other end of this pipe; the kernel closes it however the parent ends."""
+    # Not sys.stdin: its lock, held by a daemon thread, would break the interpreter's end.
+    while os.read(0, 1):
+        pass
+    stop.set()
