@@ -1,0 +1,41 @@
+# Copyright: Contributors to the algotrading.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A network is made where it is asked for."""
+
+from __future__ import annotations
+
+import json
+
+from tests.integration.account import Account
+from tests.integration.conftest import Site
+
+MANAGED = ["-e", json.dumps({"trading_network_manage": True, "trading_dashboard_cidrs": ["203.0.113.0/24"]})]
+
+
+def test_a_network_is_made_and_then_left_alone(account: Account, site: Site) -> None:
+    account.seed("qa", models=2, network=False)
+    account.aws.forget_calls()
+    announced = site("qa", "--check", "--diff", *MANAGED)
+    assert account.mutating_calls() == []
+    assert announced.output.count("changed: [localhost]") >= 10
+
+    site("qa", *MANAGED)
+
+    named = [{"Name": "tag:Name", "Values": ["trading-qa"]}]
+    (vpc,) = account.ec2.describe_vpcs(Filters=named)["Vpcs"]
+    subnets = account.ec2.describe_subnets(Filters=named)["Subnets"]
+    assert {subnet["VpcId"] for subnet in subnets} == {vpc["VpcId"]}
+    assert len({subnet["AvailabilityZone"] for subnet in subnets}) == 2
+    (gateway,) = account.ec2.describe_internet_gateways(Filters=named)["InternetGateways"]
+    assert gateway["Attachments"][0]["VpcId"] == vpc["VpcId"]
+    (group,) = account.ec2.describe_security_groups(Filters=named)["SecurityGroups"]
+    rules = {rule["FromPort"]: rule for rule in group["IpPermissions"]}
+    assert rules.keys() == {4222, 8501}
+    assert [pair["GroupId"] for pair in rules[4222]["UserIdGroupPairs"]] == [group["GroupId"]]
+    assert rules[4222]["IpRanges"] == []
+    assert [allowed["CidrIp"] for allowed in rules[8501]["IpRanges"]] == ["203.0.113.0/24"]
+    assert {host.described["VpcId"] for host in account.hosts("qa")} == {vpc["VpcId"]}
+
+    account.aws.forget_calls()
+    assert site("qa", *MANAGED).changed == 0
+    assert account.mutating_calls() == []

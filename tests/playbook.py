@@ -1,0 +1,63 @@
+# Copyright: Contributors to the algotrading.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs a playbook as its users do, by the command line, and reads what it came to."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+_RECAP = re.compile(r"^localhost\s+:.*?changed=(\d+)\s.*?failed=(\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class PlaybookRun:
+    """A playbook's exit status and everything it printed."""
+
+    status: int
+    output: str
+
+    @property
+    def changed(self) -> int:
+        """How many tasks on localhost made a change, by the recap."""
+        recap = _RECAP.search(self.output)
+        if recap is None:
+            raise AssertionError(f"The playbook ended without a recap:\n{self.output}")
+        return int(recap[1])
+
+
+def start_playbook(environment: str, environ: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """Start `ansible-playbook site.yml` on an environment's inventory, in the checkout's root."""
+    return subprocess.Popen(
+        [str(BIN / "ansible-playbook"), "site.yml", "-i", f"inventories/{environment}", *arguments],
+        cwd=REPOSITORY,
+        env={**environ, "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def run_playbook(
+    environment: str, environ: Mapping[str, str], *arguments: str, show: Callable[[str], None] | None = None
+) -> PlaybookRun:
+    """Run `ansible-playbook site.yml` to its end, and hand each line to `show` as it comes."""
+    process = start_playbook(environment, environ, *arguments)
+    lines = []
+    if process.stdout is None:
+        raise RuntimeError("the playbook's output is not read")
+    with process:
+        for line in process.stdout:
+            lines.append(line)
+            if show:
+                show(line.rstrip("\n"))
+    return PlaybookRun(process.returncode, "".join(lines))
