@@ -20,14 +20,14 @@ from tests.local_aws import LocalAws  # noqa: E402 - the path to it is set above
 
 
 @pytest.fixture(scope="session")
-def _one_local_aws() -> Iterator[LocalAws]:
+def server() -> Iterator[LocalAws]:
     """One endpoint for all tests of this process, as its start takes longer than most of them."""
     with LocalAws() as aws:
         yield aws
 
 
 @pytest.fixture
-def aws(_one_local_aws: LocalAws) -> LocalAws:
+def aws(server: LocalAws) -> LocalAws:
     """A local AWS with an empty account."""
-    _one_local_aws.reset()
-    return _one_local_aws
+    server.reset()
+    return server

@@ -1,10 +1,10 @@
 # Copyright: Contributors to the algotrading.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""One local AWS for all of these tests, emptied before each of them."""
+"""Clients of the local AWS, and a host to launch in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,18 +14,6 @@ from tests.local_aws import LocalAws
 from tests.local_aws.seed_images import seed_images
 from tests.local_aws.seed_network import seed_network
 from tests.unit.local_aws.helpers import TRUST
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[LocalAws]:
-    with LocalAws() as aws:
-        yield aws
-
-
-@pytest.fixture
-def aws(server: LocalAws) -> LocalAws:
-    server.reset()
-    return server
 
 
 @pytest.fixture(scope="session")
