@@ -45,7 +45,8 @@ test: lint sanity molecule pytest  ## everything that CI runs
 lint: $(READY)  ## ruff, mypy, yamllint, ansible-lint, shellcheck and the changelog's form
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy plugins tests
+	$(BIN)/mypy --package ansible_collections.algotrading.aws.plugins
+	$(BIN)/mypy tests
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline --strict --profile production
 	$(BIN)/shellcheck $(SCRIPTS)

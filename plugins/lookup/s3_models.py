@@ -67,7 +67,7 @@ try:
 except ImportError:
     pass  # AWSLookupBase says that boto3 is missing
 
-from ansible_collections.algotrading.aws.plugins.module_utils._models import Model, holds_a_model
+from ansible_collections.algotrading.aws.plugins.module_utils._models import OUTPUT_FOLDERS, Model, is_file
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.plugin_utils.lookup import AWSLookupBase
 
@@ -84,9 +84,6 @@ class Folder:
     prefix: str
     files: list[str] = field(default_factory=list)
     folders: list[str] = field(default_factory=list)
-
-    def relative(self, keys: list[str]) -> list[str]:
-        return [key[len(self.prefix) :] for key in keys]
 
 
 @dataclass
@@ -134,14 +131,23 @@ class BucketWalk:
             candidates = self._candidates(_folders_in(models), found)
             folders = pool.map(self.list_folder, candidates)
             for (prefix, model), folder in zip(candidates.items(), folders, strict=True):
-                if holds_a_model(folder.relative(folder.files), folder.relative(folder.folders)):
+                if self._holds_a_model(folder):
                     found.models.append(model)
                 else:
                     found.leave_out([prefix], "holds nothing but logs and trades")
         for level in [types, *symbols, *models]:
-            strays = [key for key in level.files if not key.endswith("/")]
+            strays = [key for key in level.files if is_file(key)]
             found.leave_out(strays, "is a file beside the folders of models")
         return found
+
+    def _holds_a_model(self, folder: Folder) -> bool:
+        """Say whether a folder holds a file other than the fleet's own output, be it in a folder of its own."""
+        others = [prefix for prefix in folder.folders if prefix[len(folder.prefix) :] not in OUTPUT_FOLDERS]
+        return any(map(is_file, folder.files)) or any(map(self._holds_a_file, others))
+
+    def _holds_a_file(self, prefix: str) -> bool:
+        pages = self.paginator.paginate(Bucket=self.bucket, Prefix=prefix)
+        return any(is_file(entry["Key"]) for page in pages for entry in page.get("Contents", []))
 
     def _candidates(self, prefixes: list[str], found: Discovery) -> dict[str, Model]:
         """Take the folders that are named as models, and leave the others out with the reason."""

@@ -36,12 +36,13 @@ def merge_statements(policy: dict[str, Any] | None, statements: list[dict[str, A
 
     A statement that only is written in another way, such as a list of one for a string, stays as it is.
     """
-    merged = dict(policy or {"Version": "2012-10-17"})
     kept = _statements_of(policy)
     wanted = dict(zip(sids_of(statements), statements, strict=True))
-    merged["Statement"] = [_settle(statement, wanted.pop(statement.get("Sid", ""), None)) for statement in kept]
-    merged["Statement"] += wanted.values()
-    return merged
+    merged = [_settle(statement, wanted.pop(statement.get("Sid", ""), None)) for statement in kept]
+    merged += wanted.values()
+    if policy and merged == kept:
+        return policy
+    return {**(policy or {"Version": "2012-10-17"}), "Statement": merged}
 
 
 def _settle(present: dict[str, Any], wanted: dict[str, Any] | None) -> dict[str, Any]:
@@ -50,7 +51,10 @@ def _settle(present: dict[str, Any], wanted: dict[str, Any] | None) -> dict[str,
 
 def remove_statements(policy: dict[str, Any] | None, sids: list[str]) -> dict[str, Any] | None:
     """The policy without the statements of these Sids, or None when none is left."""
-    kept = [statement for statement in _statements_of(policy) if statement.get("Sid") not in sids]
+    statements = _statements_of(policy)
+    kept = [statement for statement in statements if statement.get("Sid") not in sids]
+    if kept == statements:
+        return policy
     return {**(policy or {}), "Statement": kept} if kept else None
 
 

@@ -12,7 +12,6 @@ This is a private utility of the collection, and it may change without notice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,7 +30,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import
     Server,
 )
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_read import WORKERS
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_message
+from ansible_collections.algotrading.aws.plugins.module_utils._just_made import retry_while
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     AnsibleEC2Error,
     EC2InstanceErrorHandler,
@@ -80,19 +79,17 @@ class Fleet:
             AnsibleEC2Error: another request failed. What is left is planned again by the next run.
         """
         self.retag(plan.of_kind("retag"))
-        self.each(self.modify, plan.of_kind("modify"))
-        self.retire([action.instance for action in plan.of_kind("retire") if action.instance])
-        self.restore([action.instance for action in plan.of_kind("restore") if action.instance])
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(self.modify, plan.of_kind("modify")))
+        self.stop(_instances_of(plan.of_kind("stop")))
+        self.retire(_instances_of(plan.of_kind("retire")))
+        self.restore(_instances_of(plan.of_kind("restore")))
         self.create(plan.of_kind("create"))
         replaced = plan.of_kind("replace")
         # A wave is as much of the fleet as may be missing at a time.
         wave = max(1, len(replaced) // 5)
         for start in range(0, len(replaced), wave):
             self.replace(replaced[start : start + wave])
-
-    def each(self, step: Callable[[Action], Any], actions: list[Action]) -> None:
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(step, actions))
 
     # Existing instances
 
@@ -101,25 +98,27 @@ class Fleet:
         alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
         for action in actions:
             tags = tuple((key, after) for key, (_before, after) in sorted(action.changes.items()))
-            alike.setdefault(tags, []).append(_id_of(action))
+            alike.setdefault(tags, []).extend(instance.instance_id for instance in _instances_of([action]))
         for tags, instance_ids in alike.items():
             create_tags(self.client, instance_ids, dict(tags))
 
     def modify(self, action: Action) -> None:
         """Change what EC2 changes in place on one instance."""
-        instance_id = _id_of(action)
+        (instance,) = _instances_of([action])
         wanted = {attribute: after for attribute, (_before, after) in action.changes.items()}
         if "security_group_ids" in wanted:
-            modify_instance_attribute(self.client, instance_id, Groups=wanted["security_group_ids"])
+            modify_instance_attribute(self.client, instance.instance_id, Groups=wanted["security_group_ids"])
         if "instance_type" in wanted:
-            modify_instance_attribute(self.client, instance_id, InstanceType={"Value": wanted["instance_type"]})
+            changed = {"Value": wanted["instance_type"]}
+            modify_instance_attribute(self.client, instance.instance_id, InstanceType=changed)
         if "volume_delete_on_termination" in wanted:
-            disk = {"DeviceName": self.launch.root_device_name, "Ebs": {"DeleteOnTermination": True}}
-            modify_instance_attribute(self.client, instance_id, BlockDeviceMappings=[disk])
+            disk = {"DeviceName": instance.root_device_name, "Ebs": {"DeleteOnTermination": True}}
+            modify_instance_attribute(self.client, instance.instance_id, BlockDeviceMappings=[disk])
         if wanted.keys() & {"http_tokens", "http_put_response_hop_limit", "instance_metadata_tags"}:
-            modify_instance_metadata_options(self.client, instance_id, **self.launch.metadata_options())
+            options = self.launch.metadata_options()
+            modify_instance_metadata_options(self.client, instance.instance_id, **options)
         if "iam_instance_profile" in wanted:
-            self._set_profile(instance_id, {"Name": wanted["iam_instance_profile"]})
+            self._set_profile(instance.instance_id, {"Name": wanted["iam_instance_profile"]})
 
     def _set_profile(self, instance_id: str, profile: dict[str, str]) -> None:
         filters = ansible_dict_to_boto3_filter_list({"instance-id": instance_id, "state": "associated"})
@@ -129,6 +128,13 @@ class Fleet:
         else:
             associate_iam_instance_profile(self.client, profile, instance_id)
 
+    def stop(self, instances: list[Instance]) -> None:
+        # EC2 refuses to stop an instance that still boots.
+        self.wait("instance_running", [each.instance_id for each in instances if each.state == "pending"])
+        running = [each.instance_id for each in instances if each.state in ("pending", "running")]
+        if running:
+            stop_instances(self.client, running)
+
     def retire(self, instances: list[Instance]) -> None:
         """Stop servers and then mark them, or terminate them."""
         if not instances:
@@ -137,11 +143,7 @@ class Fleet:
         if self.terminate_retired:
             terminate_instances(self.client, instance_ids)
             return
-        # EC2 refuses to stop an instance that still boots.
-        self.wait("instance_running", [each.instance_id for each in instances if each.state == "pending"])
-        running = [each.instance_id for each in instances if each.state in ("pending", "running")]
-        if running:
-            stop_instances(self.client, running)
+        self.stop(instances)
         create_tags(self.client, instance_ids, {RETIRED_TAG: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
 
     def restore(self, instances: list[Instance]) -> None:
@@ -177,7 +179,7 @@ class Fleet:
 
     def replace(self, actions: list[Action]) -> None:
         """Retire one wave of servers and launch their successors."""
-        self.retire([action.instance for action in actions if action.instance])
+        self.retire(_instances_of(actions))
         self.create(actions)
 
     def _try_to_launch(self, action: Action) -> str | AnsibleEC2Error | FleetError:
@@ -231,8 +233,8 @@ class Fleet:
             wait_for_instances(self.client, state, instance_ids, self.wait_timeout)
 
 
-def _id_of(action: Action) -> str:
-    return action.instance.instance_id if action.instance else ""
+def _instances_of(actions: list[Action]) -> list[Instance]:
+    return [action.instance for action in actions if action.instance]
 
 
 def _code_of(error: AnsibleEC2Error) -> str:
@@ -242,13 +244,7 @@ def _code_of(error: AnsibleEC2Error) -> str:
 @EC2InstanceErrorHandler.common_error_handler("run instances")
 @AWSRetry.jittered_backoff()
 def run_instance(client: Any, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Run one instance. EC2 takes some seconds to learn of an instance profile that was just made."""
-    for pause in (1, 2, 4, 8, 16):
-        try:
-            return client.run_instances(**parameters)["Instances"][0]
-        except is_boto3_error_message("Invalid IAM Instance Profile"):
-            time.sleep(pause)
-    return client.run_instances(**parameters)["Instances"][0]
+    return retry_while("Invalid IAM Instance Profile", lambda: client.run_instances(**parameters))["Instances"][0]
 
 
 @EC2InstanceErrorHandler.common_error_handler("create tags")

@@ -53,13 +53,14 @@ def digest(user_data: str) -> str:
     return hashlib.sha256(user_data.encode()).hexdigest()
 
 
-def client_token(server: str, generation: int, attempt: int) -> str:
+def client_token(server: Server, generation: int, attempt: int) -> str:
     """Name one launch of one server, so that EC2 makes no second instance of it, whoever asks and however often.
 
     A generation counts the instances that the server had before, and an attempt counts the subnets that had no
     capacity.
     """
-    return digest(f"{server}\n{generation}\n{attempt}")
+    # Not its name: 'BRK-B' and 'long' join to the same one as 'BRK' and 'B-long'.
+    return digest("\n".join([server.tags["Environment"], *server.identity, str(generation), str(attempt)]))
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class Launch:
         tags = {**server.tags, USER_DATA_TAG: wanted["user_data"]}
         tag_list = [{"Key": key, "Value": value} for key, value in tags.items()]
         parameters = {
-            "ClientToken": client_token(server.name, generation, attempt),
+            "ClientToken": client_token(server, generation, attempt),
             "MinCount": 1,
             "MaxCount": 1,
             "ImageId": self.image_id,

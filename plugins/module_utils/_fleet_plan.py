@@ -51,6 +51,7 @@ class Instance:
     state: str
     launch_time: str
     private_ip_address: str | None
+    root_device_name: str | None
     tags: dict[str, str]
     attributes: dict[str, Any]
 
@@ -83,7 +84,7 @@ class Drift:
 class Action:
     """One step that brings the fleet nearer to what it should be.
 
-    The kinds are C(create), C(restore), C(retag), C(modify), C(retire), and C(replace).
+    The kinds are C(create), C(restore), C(retag), C(modify), C(retire), C(stop) and C(replace).
     """
 
     kind: str
@@ -220,7 +221,7 @@ def _plan_retirement(plan: Plan, desired: set[tuple[str, ...]], existing: list[I
     leaving = sorted((each for each in serving if each.identity not in desired), key=lambda each: each.name)
     # A killed run or a hand at the console may leave a retired server running: it is stopped, but is no new retirement.
     restless = [each for each in existing if each.retired and each.state in ("pending", "running")]
-    restored = {action.instance.instance_id for action in plan.of_kind("restore") if action.instance}
+    wanted = {action.instance.instance_id for action in plan.of_kind("restore", "replace") if action.instance}
 
     allowed = max(1, len(serving) // 5) if policy.max_retired is None else policy.max_retired
     if len(leaving) > allowed:
@@ -231,5 +232,5 @@ def _plan_retirement(plan: Plan, desired: set[tuple[str, ...]], existing: list[I
     for instance in leaving:
         plan.actions.append(Action("retire", instance.name, "has no model any more", instance=instance))
     for instance in restless:
-        if instance.instance_id not in restored:
-            plan.actions.append(Action("retire", instance.name, "is retired but runs", instance=instance))
+        if instance.instance_id not in wanted:
+            plan.actions.append(Action("stop", instance.name, "is retired but runs", instance=instance))

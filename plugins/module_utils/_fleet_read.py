@@ -61,6 +61,7 @@ def read_fleet(client: Any, environment: str, role: str) -> list[Instance]:
             state=described["State"]["Name"],
             launch_time=described["LaunchTime"].isoformat(),
             private_ip_address=described.get("PrivateIpAddress"),
+            root_device_name=described.get("RootDeviceName"),
             tags=tags,
             attributes={
                 **_attributes_of(described),

@@ -59,15 +59,15 @@ def describe_servers(desired: list[Server], existing: list[Instance]) -> list[di
         by_identity.setdefault(instance.identity, []).append(instance)
     servers = []
     for server in sorted(desired, key=lambda server: server.name):
-        instance = current_instance(by_identity.get(server.identity, []))
+        current = current_instance(by_identity.get(server.identity, []))
         servers.append(
             {
                 "name": server.name,
-                "instance_id": instance.instance_id if instance else None,
-                "state": instance.state if instance else None,
-                "private_ip_address": instance.private_ip_address if instance else None,
-                "launch_time": instance.launch_time if instance else None,
-                "tags": instance.tags if instance else server.tags,
+                "instance_id": current.instance_id if current else None,
+                "state": current.state if current else None,
+                "private_ip_address": current.private_ip_address if current else None,
+                "launch_time": current.launch_time if current else None,
+                "tags": current.tags if current else server.tags,
             }
         )
     return servers
@@ -98,6 +98,8 @@ def _sides(action: Action, launch: Launch, *, terminate_retired: bool) -> tuple[
         return {"state": state}, {"state": "terminated"}
     if action.kind == "retire":
         return {"state": state, RETIRED_TAG: None}, {"state": "stopped", RETIRED_TAG: "set"}
+    if action.kind == "stop":
+        return {"state": state}, {"state": "stopped"}
     changes = _before_and_after(action.changes)
     return (
         {key: change["before"] for key, change in changes.items()},

@@ -58,10 +58,6 @@ class Model:
         return None
 
 
-def holds_a_model(keys: list[str], folders: list[str]) -> bool:
-    """Say whether a folder with these files and sub-folders (names relative to it) holds a model.
-
-    A name that ends in a slash, or is empty, is the marker that the S3 console makes for an empty folder.
-    """
-    files = [key for key in keys if key and not key.endswith("/")]
-    return bool(files) or any(folder not in OUTPUT_FOLDERS for folder in folders)
+def is_file(key: str) -> bool:
+    """Tell an object from the empty one by which the S3 console marks a folder, and whose key ends in a slash."""
+    return not key.endswith("/")

@@ -160,6 +160,10 @@ def main() -> None:
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
     role = module.params["name"]
+    wanted = {policy["name"]: policy["document"] for policy in module.params["policies"]}
+    if len(wanted) < len(module.params["policies"]):
+        names = ", ".join(policy["name"] for policy in module.params["policies"])
+        module.fail_json(msg=f"Two policies of role '{role}' have the same name: give each of {names} its own")
     client = module.client("iam")
     try:
         before = read_policies(client, role)
@@ -169,7 +173,7 @@ def main() -> None:
             client,
             role,
             before or {},
-            {policy["name"]: policy["document"] for policy in module.params["policies"]},
+            wanted,
             purge=module.params["purge_policies"],
             check_mode=module.check_mode,
         )

@@ -97,6 +97,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._bucket_policy imp
     remove_statements,
     sids_of,
 )
+from ansible_collections.algotrading.aws.plugins.module_utils._just_made import retry_while
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
 from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
@@ -116,11 +117,11 @@ def get_policy(client: Any, bucket: str) -> dict[str, Any] | None:
     return json.loads(client.get_bucket_policy(Bucket=bucket)["Policy"])
 
 
-# A role that was just made is an invalid principal for some seconds.
 @BucketPolicyErrorHandler.common_error_handler("put bucket policy")
-@AWSRetry.jittered_backoff(retries=5, catch_extra_error_codes=["MalformedPolicy"])
+@AWSRetry.jittered_backoff()
 def put_policy(client: Any, bucket: str, policy: dict[str, Any]) -> None:
-    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    document = json.dumps(policy)
+    retry_while("Invalid principal in policy", lambda: client.put_bucket_policy(Bucket=bucket, Policy=document))
 
 
 @BucketPolicyErrorHandler.deletion_error_handler("delete bucket policy")
@@ -157,10 +158,8 @@ def main() -> None:
         statements = module.params["statements"]
         sids = sids_of(statements)
         before = get_policy(client, bucket)
-        if module.params["state"] == "present":
-            after = merge_statements(before, statements)
-        else:
-            after = remove_statements(before, sids)
+        present = module.params["state"] == "present"
+        after = merge_statements(before, statements) if present else remove_statements(before, sids)
         changed = ensure_policy(client, bucket, before, after, check_mode=module.check_mode)
     except StatementError as error:
         module.fail_json(msg=f"Cannot manage the policy of bucket '{bucket}': {error}")

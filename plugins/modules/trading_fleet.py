@@ -183,7 +183,7 @@ actions:
   elements: dict
   contains:
     action:
-      description: One of V(create), V(restore), V(retag), V(modify), V(retire) and V(replace).
+      description: One of V(create), V(restore), V(retag), V(modify), V(retire), V(stop) and V(replace).
       type: str
       sample: create
     name:
@@ -279,7 +279,6 @@ from ansible_collections.algotrading.aws.plugins.module_utils._models import Mod
 from ansible_collections.algotrading.aws.plugins.module_utils._naming import ENVIRONMENTS
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
 MAX_USER_DATA = 16 * 1024
 
@@ -379,7 +378,7 @@ def main() -> None:
         mutually_exclusive=[("image_id", "image_name")],
         supports_check_mode=True,
     )
-    client = module.client("ec2", retry_decorator=AWSRetry.jittered_backoff())
+    client = module.client("ec2")
     try:
         result = reconcile(module, client)
     except PlanError as error:
