@@ -6,12 +6,16 @@
 Every step may be killed and taken again: launches carry a client token, a server is retired by a stop and then a tag,
 and it comes back by a start and then the tag's end, so that the next plan always finds what is left to do.
 
+One server that EC2 refuses to change keeps no other from being what it should be: failures are collected, and told at
+the end.
+
 This is a private utility of the collection, and it may change without notice.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,34 +34,32 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import
     Server,
 )
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_read import WORKERS
-from ansible_collections.algotrading.aws.plugins.module_utils._just_made import retry_while
+from ansible_collections.algotrading.aws.plugins.module_utils._fleet_requests import (
+    change_in_place,
+    create_tags,
+    delete_tag,
+    find_by_token,
+    run_instance,
+    wait_for_state,
+    wait_for_status_checks,
+)
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     AnsibleEC2Error,
-    EC2InstanceErrorHandler,
-    associate_iam_instance_profile,
-    describe_iam_instance_profile_associations,
-    describe_instances,
-    modify_instance_attribute,
-    modify_instance_metadata_options,
-    replace_iam_instance_profile_association,
     start_instances,
     stop_instances,
     terminate_instances,
 )
-from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
-from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
-from ansible_collections.amazon.aws.plugins.module_utils.transformation import ansible_dict_to_boto3_filter_list
 
-# What EC2 takes as the resources of one CreateTags. Starts and stops take as many.
+# What EC2 takes as the ids of one request.
 IDS_PER_REQUEST = 1000
 # A server is launched again at most this often because its earlier instances are dead: the bound of a loop.
 MAX_GENERATIONS = 20
-NO_CAPACITY = ["InsufficientInstanceCapacity", "InsufficientHostCapacity", "Unsupported"]
-WAITER_DELAY = 5
-
-
-class FleetError(Exception):
-    """Some servers could not be brought to what they should be. The text names each with the reason."""
+NO_CAPACITY = (
+    "InsufficientFreeAddressesInSubnet",
+    "InsufficientHostCapacity",
+    "InsufficientInstanceCapacity",
+    "Unsupported",
+)
 
 
 class Fleet:
@@ -68,139 +70,157 @@ class Fleet:
         self.launch = launch
         self.terminate_retired = terminate_retired
         self.wait_timeout = wait_timeout
+        self.failures: list[str] = []
 
-    def apply(self, plan: Plan) -> None:
-        """Carry out a plan.
-
-        What can be done is done, though some of it may fail.
-
-        Raises:
-            FleetError: some launches failed.
-            AnsibleEC2Error: another request failed. What is left is planned again by the next run.
-        """
+    def apply(self, plan: Plan) -> list[str]:
+        """Carry out a plan as far as EC2 lets it, and return what failed, a sentence for each server."""
         self.retag(plan.of_kind("retag"))
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(self.modify, plan.of_kind("modify")))
+        self.each(self.modify, plan.of_kind("modify"))
         self.stop(_instances_of(plan.of_kind("stop")))
         self.retire(_instances_of(plan.of_kind("retire")))
         self.restore(_instances_of(plan.of_kind("restore")))
         self.create(plan.of_kind("create"))
-        replaced = plan.of_kind("replace")
-        # A wave is as much of the fleet as may be missing at a time.
-        wave = max(1, len(replaced) // 5)
-        for start in range(0, len(replaced), wave):
-            self.replace(replaced[start : start + wave])
+        self.replace(plan.of_kind("replace"))
+        return self.failures
+
+    # Failures
+
+    def fail(self, who: str, reason: object) -> None:
+        self.failures.append(f"{who}: {reason}")
+
+    def each(self, step: Callable[[Action], None], actions: list[Action]) -> None:
+        """Take a step for each action, several at a time."""
+
+        def attempt(action: Action) -> None:
+            try:
+                step(action)
+            except AnsibleEC2Error as error:
+                self.fail(action.name, error)
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(attempt, actions))
+
+    def together(self, request: Callable[[list[str]], Any], instances: list[Instance]) -> list[Instance]:
+        """Make one request for many instances, and return those for which it did not fail.
+
+        EC2 refuses a request as a whole for one id in it, so that each is then asked for alone.
+        """
+        done: list[Instance] = []
+        for start in range(0, len(instances), IDS_PER_REQUEST):
+            some = instances[start : start + IDS_PER_REQUEST]
+            try:
+                request([instance.instance_id for instance in some])
+                done += some
+            except AnsibleEC2Error as error:
+                if len(some) == 1:
+                    self.fail(f"{some[0].name} ({some[0].instance_id})", error)
+                else:
+                    for instance in some:
+                        done += self.together(request, [instance])
+        return done
 
     # Existing instances
 
     def retag(self, actions: list[Action]) -> None:
         """Set missing tags, with one request for all instances that miss the same ones."""
-        alike: dict[tuple[tuple[str, str], ...], list[str]] = {}
+        alike: dict[tuple[tuple[str, str], ...], list[Instance]] = {}
         for action in actions:
             tags = tuple((key, after) for key, (_before, after) in sorted(action.changes.items()))
-            alike.setdefault(tags, []).extend(instance.instance_id for instance in _instances_of([action]))
-        for tags, instance_ids in alike.items():
-            create_tags(self.client, instance_ids, dict(tags))
+            alike.setdefault(tags, []).extend(_instances_of([action]))
+        for tags, instances in alike.items():
+            self.tag(instances, dict(tags))
+
+    def tag(self, instances: list[Instance], tags: dict[str, str]) -> None:
+        self.together(lambda ids: create_tags(self.client, ids, tags), instances)
 
     def modify(self, action: Action) -> None:
-        """Change what EC2 changes in place on one instance."""
         (instance,) = _instances_of([action])
-        wanted = {attribute: after for attribute, (_before, after) in action.changes.items()}
-        if "security_group_ids" in wanted:
-            modify_instance_attribute(self.client, instance.instance_id, Groups=wanted["security_group_ids"])
-        if "instance_type" in wanted:
-            changed = {"Value": wanted["instance_type"]}
-            modify_instance_attribute(self.client, instance.instance_id, InstanceType=changed)
-        if "volume_delete_on_termination" in wanted:
-            disk = {"DeviceName": instance.root_device_name, "Ebs": {"DeleteOnTermination": True}}
-            modify_instance_attribute(self.client, instance.instance_id, BlockDeviceMappings=[disk])
-        if wanted.keys() & {"http_tokens", "http_put_response_hop_limit", "instance_metadata_tags"}:
-            options = self.launch.metadata_options()
-            modify_instance_metadata_options(self.client, instance.instance_id, **options)
-        if "iam_instance_profile" in wanted:
-            self._set_profile(instance.instance_id, {"Name": wanted["iam_instance_profile"]})
+        change_in_place(self.client, instance, {key: after for key, (_before, after) in action.changes.items()})
 
-    def _set_profile(self, instance_id: str, profile: dict[str, str]) -> None:
-        filters = ansible_dict_to_boto3_filter_list({"instance-id": instance_id, "state": "associated"})
-        associations = describe_iam_instance_profile_associations(self.client, Filters=filters)
-        if associations:
-            replace_iam_instance_profile_association(self.client, profile, associations[0]["AssociationId"])
-        else:
-            associate_iam_instance_profile(self.client, profile, instance_id)
-
-    def stop(self, instances: list[Instance]) -> None:
+    def stop(self, instances: list[Instance]) -> list[Instance]:
+        """Stop what runs, and return what is then stopped or about to be."""
         # EC2 refuses to stop an instance that still boots.
-        self.wait("instance_running", [each.instance_id for each in instances if each.state == "pending"])
-        running = [each.instance_id for each in instances if each.state in ("pending", "running")]
-        if running:
-            stop_instances(self.client, running)
+        self.wait([each for each in instances if each.state == "pending"], "running")
+        running = [each for each in instances if each.state in ("pending", "running")]
+        stopped = self.together(lambda ids: stop_instances(self.client, ids), running)
+        return stopped + [each for each in instances if each not in running]
 
     def retire(self, instances: list[Instance]) -> None:
         """Stop servers and then mark them, or terminate them."""
-        if not instances:
-            return
-        instance_ids = [instance.instance_id for instance in instances]
         if self.terminate_retired:
-            terminate_instances(self.client, instance_ids)
-            return
-        self.stop(instances)
-        create_tags(self.client, instance_ids, {RETIRED_TAG: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())})
+            self.together(lambda ids: terminate_instances(self.client, ids), instances)
+        else:
+            self.stop_and_mark(instances)
+
+    def stop_and_mark(self, instances: list[Instance]) -> None:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.tag(self.stop(instances), {RETIRED_TAG: now})
 
     def restore(self, instances: list[Instance]) -> None:
         """Start retired servers and then take the mark away."""
-        if not instances:
-            return
-        instance_ids = [instance.instance_id for instance in instances]
         # EC2 refuses to start an instance that still stops.
-        self.wait("instance_stopped", [each.instance_id for each in instances if each.state == "stopping"])
-        start_instances(self.client, instance_ids)
-        delete_tag(self.client, instance_ids, RETIRED_TAG)
-        self.wait("instance_running", instance_ids)
+        self.wait([each for each in instances if each.state == "stopping"], "stopped")
+        started = self.together(lambda ids: start_instances(self.client, ids), instances)
+        self.together(lambda ids: delete_tag(self.client, ids, RETIRED_TAG), started)
+        self.wait(started, "running")
+
+    def wait(self, instances: list[Instance], state: str) -> None:
+        self.wait_for({each.instance_id: each.name for each in instances}, state)
+
+    def wait_for(self, names: dict[str, str], state: str) -> None:
+        """Wait for instances, given by their ids with the names of their servers."""
+        reasons = wait_for_state(self.client, list(names), state, self.wait_timeout)
+        for instance_id, reason in reasons.items():
+            self.fail(f"{names[instance_id]} ({instance_id})", reason)
 
     # New instances
 
-    def create(self, actions: list[Action]) -> None:
-        """Launch servers, several at a time, and wait until they run.
+    def create(self, actions: list[Action]) -> list[str]:
+        """Launch servers, several at a time, wait until they run, and return their instances' ids."""
+        launched: dict[str, str] = {}
 
-        Raises:
-            FleetError: some could not be launched. The others are.
-        """
-        with ThreadPoolExecutor(WORKERS) as pool:
-            outcomes = list(pool.map(self._try_to_launch, actions))
-        self.wait("instance_running", [outcome for outcome in outcomes if isinstance(outcome, str)])
-        failures = [
-            f"{action.name}: {outcome}"
-            for action, outcome in zip(actions, outcomes, strict=True)
-            if isinstance(outcome, AnsibleEC2Error | FleetError)
-        ]
-        if failures:
-            count = f"{len(failures)} of {len(actions)} servers"
-            raise FleetError(f"Failed to launch {count}, and the next run tries again: {'; '.join(failures)}")
+        def launch(action: Action) -> None:
+            if action.server:
+                launched[self.launch_server(action.server, action.generation)] = action.name
+
+        self.each(launch, actions)
+        self.wait_for(launched, "running")
+        return list(launched)
 
     def replace(self, actions: list[Action]) -> None:
-        """Retire one wave of servers and launch their successors."""
-        self.retire(_instances_of(actions))
-        self.create(actions)
+        """Retire servers and launch their successors, a fifth of them at a time.
 
-    def _try_to_launch(self, action: Action) -> str | AnsibleEC2Error | FleetError:
+        The old ones are stopped and marked, and never terminated, so that there is a way back. A wave that does not
+        come up is the last one.
+        """
+        wave = max(1, len(actions) // 5)
+        for start in range(0, len(actions), wave):
+            if self.failures:
+                self.fail(f"{len(actions) - start} more", "not replaced, as something failed before")
+                return
+            some = actions[start : start + wave]
+            self.stop_and_mark(_instances_of(some))
+            self.check(self.create(some))
+
+    def check(self, instance_ids: list[str]) -> None:
+        """Wait until EC2's own checks find new instances sound."""
         try:
-            return self._launch(action)
-        except (AnsibleEC2Error, FleetError) as error:
-            return error
+            if instance_ids:
+                wait_for_status_checks(self.client, instance_ids)
+        except AnsibleEC2Error as error:
+            self.fail(", ".join(instance_ids), error)
 
-    def _launch(self, action: Action) -> str:
+    def launch_server(self, server: Server, generation: int) -> str:
         """Launch one server and return its instance's id.
 
         EC2 remembers a token longer than it shows a dead instance, so that a token may stand for one: then comes the
         next.
         """
-        if action.server is None:
-            raise FleetError("no server is named for the launch")
-        for generation in range(action.generation, action.generation + MAX_GENERATIONS):
-            instance = self._run_instance(action.server, generation)
+        for number in range(generation, generation + MAX_GENERATIONS):
+            instance = self._run_instance(server, number)
             if instance and instance["State"]["Name"] in LIVE_STATES:
                 return instance["InstanceId"]
-        raise FleetError(f"its last {MAX_GENERATIONS} instances are dead")
+        raise AnsibleEC2Error(message=f"Failed to run instances: the last {MAX_GENERATIONS} of this server are dead")
 
     def _run_instance(self, server: Server, generation: int) -> dict[str, Any] | None:
         """Run one instance in the first subnet that has the capacity."""
@@ -213,24 +233,10 @@ class Fleet:
                 code = _code_of(error)
                 if code == "IdempotentParameterMismatch":
                     # An earlier run launched this server with other settings, and was killed before it could see it.
-                    return self._find_by_token(parameters["ClientToken"])
+                    return find_by_token(self.client, parameters["ClientToken"])
                 if code not in NO_CAPACITY or attempt == last_attempt:
                     raise
         return None
-
-    def _find_by_token(self, token: str) -> dict[str, Any] | None:
-        """Find an instance that EC2 may not show yet."""
-        filters = ansible_dict_to_boto3_filter_list({"client-token": token})
-        for pause in (1, 2, 4, 8, 0):
-            reservations = describe_instances(self.client, Filters=filters)
-            if reservations:
-                return reservations[0]["Instances"][0]
-            time.sleep(pause)
-        return None
-
-    def wait(self, state: str, instance_ids: list[str]) -> None:
-        if instance_ids:
-            wait_for_instances(self.client, state, instance_ids, self.wait_timeout)
 
 
 def _instances_of(actions: list[Action]) -> list[Instance]:
@@ -239,30 +245,3 @@ def _instances_of(actions: list[Action]) -> list[Instance]:
 
 def _code_of(error: AnsibleEC2Error) -> str:
     return error.exception.response["Error"]["Code"] if isinstance(error.exception, ClientError) else ""
-
-
-@EC2InstanceErrorHandler.common_error_handler("run instances")
-@AWSRetry.jittered_backoff()
-def run_instance(client: Any, parameters: dict[str, Any]) -> dict[str, Any]:
-    return retry_while("Invalid IAM Instance Profile", lambda: client.run_instances(**parameters))["Instances"][0]
-
-
-@EC2InstanceErrorHandler.common_error_handler("create tags")
-@AWSRetry.jittered_backoff()
-def create_tags(client: Any, instance_ids: list[str], tags: dict[str, str]) -> None:
-    for start in range(0, len(instance_ids), IDS_PER_REQUEST):
-        some = instance_ids[start : start + IDS_PER_REQUEST]
-        client.create_tags(Resources=some, Tags=ansible_dict_to_boto3_tag_list(tags))
-
-
-@EC2InstanceErrorHandler.common_error_handler("delete tags")
-@AWSRetry.jittered_backoff()
-def delete_tag(client: Any, instance_ids: list[str], key: str) -> None:
-    for start in range(0, len(instance_ids), IDS_PER_REQUEST):
-        client.delete_tags(Resources=instance_ids[start : start + IDS_PER_REQUEST], Tags=[{"Key": key}])
-
-
-@EC2InstanceErrorHandler.common_error_handler("wait for instances")
-def wait_for_instances(client: Any, state: str, instance_ids: list[str], timeout: int) -> None:
-    config = {"Delay": WAITER_DELAY, "MaxAttempts": max(1, timeout // WAITER_DELAY)}
-    client.get_waiter(state).wait(InstanceIds=instance_ids, WaiterConfig=config)

@@ -20,12 +20,14 @@ from ansible_collections.algotrading.aws.plugins.module_utils._naming import ing
 # EC2 tells an instance's user data only by one request per instance, so a launch writes down the digest of its own.
 USER_DATA_TAG = "UserDataDigest"
 MODEL_TAGS = ("ModelType", "Symbol", "ModelNumber")
+# An environment has one ingest node, whatever it is called.
+INGEST = ("ingest",)
 
 
 def ingest_server(environment: str) -> Server:
     """The environment's ingest node as it should be."""
     name = ingest_name(environment)
-    return Server(name, (name,), {"Name": name, "Environment": environment, "Role": "ingest"})
+    return Server(name, INGEST, {"Name": name, "Environment": environment, "Role": "ingest"})
 
 
 def trading_server(environment: str, model: Model) -> Server:
@@ -36,17 +38,17 @@ def trading_server(environment: str, model: Model) -> Server:
     return Server(name, identity, tags)
 
 
-def identity_of(role: str, tags: dict[str, str]) -> tuple[str, ...] | None:
-    """Say which server of the role an instance is, by its tags, or None when it is none of them.
+def identity_of(environment: str, role: str, tags: dict[str, str]) -> tuple[str, ...] | None:
+    """Say which server of the fleet an instance is, by its tags, or None when it is none of them.
 
-    Hosts of the stack that this one replaces have no C(Role) tag, so a missing one is as good as the right one.
+    Hosts of the stack that this one replaces have no C(Role) tag, and its ingest node may have no C(Environment).
     """
-    if tags.get("Role", role) != role:
-        return None
-    keys = ("Name",) if role == "ingest" else MODEL_TAGS
-    if not all(tags.get(key) for key in keys):
-        return None
-    return tuple(tags[key] for key in keys)
+    if role == "ingest":
+        by_name = tags.get("Name") == ingest_name(environment)
+        by_role = (tags.get("Environment"), tags.get("Role")) == (environment, role)
+        return INGEST if by_name or by_role else None
+    identity = tuple(tags.get(key, "") for key in MODEL_TAGS)
+    return identity if tags.get("Environment") == environment and all(identity) else None
 
 
 def digest(user_data: str) -> str:
@@ -102,15 +104,6 @@ class Launch:
         first = int(digest(server.name), 16) % len(ordered)
         return ordered[first:] + ordered[:first]
 
-    def metadata_options(self) -> dict[str, Any]:
-        wanted = self.attributes()
-        return {
-            "HttpEndpoint": "enabled",
-            "HttpTokens": wanted["http_tokens"],
-            "HttpPutResponseHopLimit": wanted["http_put_response_hop_limit"],
-            "InstanceMetadataTags": wanted["instance_metadata_tags"],
-        }
-
     def parameters(self, server: Server, generation: int, attempt: int) -> dict[str, Any]:
         """The parameters of EC2's RunInstances for one server."""
         wanted = self.attributes()
@@ -126,7 +119,12 @@ class Launch:
             "SecurityGroupIds": sorted(self.security_group_ids),
             "IamInstanceProfile": {"Name": self.iam_instance_profile},
             "UserData": self.user_data,
-            "MetadataOptions": self.metadata_options(),
+            "MetadataOptions": {
+                "HttpEndpoint": "enabled",
+                "HttpTokens": wanted["http_tokens"],
+                "HttpPutResponseHopLimit": wanted["http_put_response_hop_limit"],
+                "InstanceMetadataTags": wanted["instance_metadata_tags"],
+            },
             "BlockDeviceMappings": [
                 {
                     "DeviceName": self.root_device_name,

@@ -9,21 +9,25 @@ This is a private utility of the collection, and it may change without notice.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 # An instance in any other state (shutting-down, terminated) is gone for good, though AWS shows it for up to an hour.
 LIVE_STATES = frozenset({"pending", "running", "stopping", "stopped"})
 RETIRED_TAG = "Retired"
+# What a retirement writes into its tag. A hand at the console may have written anything.
+RETIRED_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+# The tags that an instance shows in its metadata must be possible as parts of a path.
+METADATA_KEY = re.compile(r"(?!(\.|\.\.|_index)$)[A-Za-z0-9+=.,_:@-]+")
 
-# What AWS changes on a host that exists. The instance type is one of them only while the host is stopped.
+# What AWS changes on a host that exists, whatever its state.
 CHANGED_IN_PLACE = frozenset(
     {
         "security_group_ids",
         "iam_instance_profile",
         "http_tokens",
         "http_put_response_hop_limit",
-        "instance_metadata_tags",
         "volume_delete_on_termination",
     }
 )
@@ -147,6 +151,7 @@ def _refuse_wrong_input(desired: list[Server], by_identity: dict[tuple[str, ...]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise PlanError(f"Desired more than once: {', '.join(repeated)}; name each model once")
+    _refuse_contradictions(desired[0], by_identity)
     doubles = []
     for instances in by_identity.values():
         current = [instance for instance in instances if instance.live and not instance.retired]
@@ -155,7 +160,24 @@ def _refuse_wrong_input(desired: list[Server], by_identity: dict[tuple[str, ...]
     if doubles:
         raise PlanError(
             f"More than one live instance for {'; '.join(sorted(doubles))}: "
-            f"look which one trades, and terminate the other or give it the tag {RETIRED_TAG}"
+            f"look which one trades, and terminate the other, or tag it {RETIRED_TAG} and the next run stops it"
+        )
+
+
+def _refuse_contradictions(server: Server, by_identity: dict[tuple[str, ...], list[Instance]]) -> None:
+    """Refuse instances that are servers of the fleet by some tags and of another one by others.
+
+    To leave them out would launch a second server beside each.
+    """
+    found = []
+    for instance in (each for instances in by_identity.values() for each in instances if each.live):
+        for key in ("Environment", "Role"):
+            if instance.tags.get(key, server.tags[key]) != server.tags[key]:
+                found.append(f"{instance.name} ({instance.instance_id}) has {key}={instance.tags[key]}")
+    if found:
+        raise PlanError(
+            f"Some instances are servers of {server.tags['Environment']} by some tags and not by others: "
+            f"{'; '.join(sorted(found))}; remove that tag, or those that make them {server.tags['Role']} servers"
         )
 
 
@@ -182,7 +204,9 @@ def _plan_server(plan: Plan, server: Server, instances: list[Instance], launch: 
     tags = {key: value for key, value in server.tags.items() if current.tags.get(key) != value}
     if tags:
         changes = {key: (current.tags.get(key), value) for key, value in tags.items()}
-        plan.actions.append(Action("retag", server.name, f"lacks {', '.join(tags)}", server, current, changes))
+        plan.actions.append(
+            Action("retag", server.name, f"has not its tags {', '.join(tags)}", server, current, changes)
+        )
     if fixed:
         changes = {each.attribute: (each.before, each.after) for each in fixed}
         reason = f"differs in {', '.join(changes)}"
@@ -196,23 +220,35 @@ def current_instance(instances: list[Instance]) -> Instance | None:
     serving = [instance for instance in live if not instance.retired]
     if serving:
         return serving[0]
-    return max(live, key=lambda each: (each.tags[RETIRED_TAG], each.launch_time), default=None)
+    return max(live, key=_retired_at, default=None)
+
+
+def _retired_at(instance: Instance) -> tuple[str, str]:
+    tag = instance.tags[RETIRED_TAG]
+    return (tag if RETIRED_AT.fullmatch(tag) else "", instance.launch_time)
 
 
 def compare(instance: Instance, launch: dict[str, Any]) -> list[Drift]:
     """List the attributes in which an instance differs from what a new launch would give it."""
     return [
-        Drift(
-            instance.name,
-            instance.instance_id,
-            attribute,
-            instance.attributes.get(attribute),
-            after,
-            attribute in CHANGED_IN_PLACE or (attribute == "instance_type" and instance.state == "stopped"),
-        )
+        Drift(instance.name, instance.instance_id, attribute, before, after, _is_changed_in_place(instance, attribute))
         for attribute, after in launch.items()
-        if instance.attributes.get(attribute) != after
+        for before in [instance.attributes.get(attribute)]
+        if before != after and not _is_as_good(attribute, before, after)
     ]
+
+
+def _is_as_good(attribute: str, before: Any, after: Any) -> bool:
+    """A disk that somebody has enlarged is no worse than a new one."""
+    return attribute == "volume_size" and before is not None and before > after
+
+
+def _is_changed_in_place(instance: Instance, attribute: str) -> bool:
+    if attribute == "instance_type":
+        return instance.state == "stopped"
+    if attribute == "instance_metadata_tags":
+        return all(METADATA_KEY.fullmatch(key) for key in instance.tags)
+    return attribute in CHANGED_IN_PLACE
 
 
 def _plan_retirement(plan: Plan, desired: set[tuple[str, ...]], existing: list[Instance], policy: Policy) -> None:
@@ -223,6 +259,8 @@ def _plan_retirement(plan: Plan, desired: set[tuple[str, ...]], existing: list[I
     restless = [each for each in existing if each.retired and each.state in ("pending", "running")]
     wanted = {action.instance.instance_id for action in plan.of_kind("restore", "replace") if action.instance}
 
+    if policy.max_retired is not None and policy.max_retired < 0:
+        raise PlanError(f"max_retired is {policy.max_retired}: name 0 or more")
     allowed = max(1, len(serving) // 5) if policy.max_retired is None else policy.max_retired
     if len(leaving) > allowed:
         raise PlanError(

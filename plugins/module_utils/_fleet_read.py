@@ -12,7 +12,12 @@ from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.algotrading.aws.plugins.module_utils._fleet_launch import USER_DATA_TAG, digest, identity_of
+from ansible_collections.algotrading.aws.plugins.module_utils._fleet_launch import (
+    MODEL_TAGS,
+    USER_DATA_TAG,
+    digest,
+    identity_of,
+)
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import LIVE_STATES, Instance
 from ansible_collections.algotrading.aws.plugins.module_utils._naming import ingest_name
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
@@ -43,14 +48,12 @@ def find_image(client: Any, image_id: str | None, name: str | None, owner: str) 
 
 def read_fleet(client: Any, environment: str, role: str) -> list[Instance]:
     """Read every instance of one role that EC2 still shows, terminated ones among them."""
-    scope = {"tag:Name": ingest_name(environment)} if role == "ingest" else {"tag:Environment": environment}
     found = []
-    for reservation in describe_instances(client, Filters=ansible_dict_to_boto3_filter_list(scope)):
-        for described in reservation["Instances"]:
-            tags = boto3_tag_list_to_ansible_dict(described.get("Tags", []))
-            identity = identity_of(role, tags)
-            if identity:
-                found.append((described, identity, tags))
+    for described in _describe_all(client, _scopes(environment, role)):
+        tags = boto3_tag_list_to_ansible_dict(described.get("Tags", []))
+        identity = identity_of(environment, role, tags)
+        if identity:
+            found.append((described, identity, tags))
     live = [(described, tags) for described, _identity, tags in found if described["State"]["Name"] in LIVE_STATES]
     volumes = _read_volumes(client, [_root_disk(described).get("VolumeId") for described, _tags in live])
     user_data = _read_user_data(client, {described["InstanceId"]: tags for described, tags in live})
@@ -71,6 +74,21 @@ def read_fleet(client: Any, environment: str, role: str) -> list[Instance]:
         )
         for described, identity, tags in found
     ]
+
+
+def _scopes(environment: str, role: str) -> list[dict[str, str]]:
+    """The filters, one request each, that find every instance that may be a server of the role."""
+    if role == "ingest":
+        return [{"tag:Name": ingest_name(environment)}, {"tag:Environment": environment, "tag:Role": role}]
+    return [{"tag:Environment": environment, "tag-key": MODEL_TAGS[-1]}]
+
+
+def _describe_all(client: Any, scopes: list[dict[str, str]]) -> list[dict[str, Any]]:
+    instances = {}
+    for scope in scopes:
+        for reservation in describe_instances(client, Filters=ansible_dict_to_boto3_filter_list(scope)):
+            instances.update({instance["InstanceId"]: instance for instance in reservation["Instances"]})
+    return list(instances.values())
 
 
 def _read_volumes(client: Any, volume_ids: list[str | None]) -> dict[str, dict[str, Any]]:

@@ -79,8 +79,10 @@ def describe_diff(plan: Plan, launch: Launch, *, terminate_retired: bool) -> dic
     after: dict[str, dict[str, Any]] = {}
     for action in plan.actions:
         earlier, later = _sides(action, launch, terminate_retired=terminate_retired)
-        before.setdefault(action.name, {}).update(earlier)
-        after.setdefault(action.name, {}).update(later)
+        # A retired server that runs may have the same name as the one that serves.
+        key = f"{action.name} ({action.reason})" if action.kind == "stop" else action.name
+        before.setdefault(key, {}).update(earlier)
+        after.setdefault(key, {}).update(later)
     return {"before": before, "after": after}
 
 

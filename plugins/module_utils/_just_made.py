@@ -12,16 +12,14 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_message
-
 T = TypeVar("T")
 
 # Half a minute in all. AWS gives no number, and IAM's own advice is to try again.
 PAUSES = (1, 2, 4, 8, 16)
 
 
-def retry_while(message: str, call: Callable[[], T]) -> T:
-    """Call until the error with this text is gone, and at last let it through.
+def retry_while(messages: tuple[str, ...], call: Callable[[], T]) -> T:
+    """Call until the errors with these texts are gone, and at last let them through.
 
     A role or an instance profile is unknown to other services for some seconds after IAM has made it. What they then
     say has the error code of other, lasting faults, so that only the text tells.
@@ -29,6 +27,8 @@ def retry_while(message: str, call: Callable[[], T]) -> T:
     for pause in PAUSES:
         try:
             return call()
-        except is_boto3_error_message(message):
+        except Exception as error:
+            if not any(message in str(error) for message in messages):
+                raise
             time.sleep(pause)
     return call()

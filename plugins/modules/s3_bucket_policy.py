@@ -121,7 +121,7 @@ def get_policy(client: Any, bucket: str) -> dict[str, Any] | None:
 @AWSRetry.jittered_backoff()
 def put_policy(client: Any, bucket: str, policy: dict[str, Any]) -> None:
     document = json.dumps(policy)
-    retry_while("Invalid principal in policy", lambda: client.put_bucket_policy(Bucket=bucket, Policy=document))
+    retry_while(("Invalid principal in policy",), lambda: client.put_bucket_policy(Bucket=bucket, Policy=document))
 
 
 @BucketPolicyErrorHandler.deletion_error_handler("delete bucket policy")

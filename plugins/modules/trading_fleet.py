@@ -120,8 +120,10 @@ options:
     type: int
   replace:
     description:
-      - Whether a server with drift that EC2 cannot change in place is retired and launched anew.
-      - They are replaced in waves, a fifth of them at a time.
+      - Whether a server with drift that EC2 cannot change in place is stopped, tagged C(Retired), and launched anew. It
+        does not trade until it is started by what starts the fleet each day.
+      - They are replaced in waves, a fifth of them at a time. The next wave begins when both status checks of the last
+        one pass, and a wave that fails is the last.
     type: bool
     default: false
   wait_timeout:
@@ -141,11 +143,12 @@ attributes:
   idempotent:
     support: full
 notes:
-  - "The caller needs C(ec2:DescribeImages), C(ec2:DescribeInstances), C(ec2:DescribeInstanceAttribute),
-    C(ec2:DescribeVolumes), C(ec2:DescribeIamInstanceProfileAssociations), C(ec2:RunInstances), C(ec2:StartInstances),
-    C(ec2:StopInstances), C(ec2:TerminateInstances), C(ec2:CreateTags), C(ec2:DeleteTags),
-    C(ec2:ModifyInstanceAttribute), C(ec2:ModifyInstanceMetadataOptions), C(ec2:AssociateIamInstanceProfile),
-    C(ec2:ReplaceIamInstanceProfileAssociation) and C(iam:PassRole) for the profile's role."
+  - "The caller needs C(ec2:DescribeImages), C(ec2:DescribeKeyPairs) with O(key_name), C(ec2:DescribeInstances),
+    C(ec2:DescribeInstanceAttribute), C(ec2:DescribeVolumes), C(ec2:DescribeIamInstanceProfileAssociations),
+    C(ec2:RunInstances), C(ec2:StartInstances), C(ec2:StopInstances), C(ec2:TerminateInstances), C(ec2:CreateTags),
+    C(ec2:DeleteTags), C(ec2:ModifyInstanceAttribute), C(ec2:ModifyInstanceMetadataOptions),
+    C(ec2:AssociateIamInstanceProfile), C(ec2:ReplaceIamInstanceProfileAssociation) and C(iam:PassRole) for the
+    profile's role."
 seealso:
   - plugin: algotrading.aws.s3_models
     plugin_type: lookup
@@ -201,6 +204,12 @@ actions:
     changes:
       description: For V(retag), V(modify) and V(replace), each tag or attribute with its value C(before) and C(after).
       type: dict
+failures:
+  description:
+    - What EC2 refused, a sentence for each server. The module then fails, after it has done all else.
+  returned: always
+  type: list
+  elements: str
 drift:
   description: What differs from a new server and stays as it is.
   returned: always
@@ -259,7 +268,7 @@ servers:
 
 from typing import Any
 
-from ansible_collections.algotrading.aws.plugins.module_utils._fleet_apply import Fleet, FleetError
+from ansible_collections.algotrading.aws.plugins.module_utils._fleet_apply import Fleet
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_launch import Launch, ingest_server, trading_server
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import (
     PlanError,
@@ -277,7 +286,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_report impo
 )
 from ansible_collections.algotrading.aws.plugins.module_utils._models import Model
 from ansible_collections.algotrading.aws.plugins.module_utils._naming import ENVIRONMENTS
-from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
+from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error, describe_key_pairs
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 MAX_USER_DATA = 16 * 1024
@@ -305,6 +314,10 @@ def wanted_launch(module: AnsibleAWSModule, client: Any) -> Launch:
         raise PlanError(f"No available image matches {wanted} in {module.region}: build one, or name another image")
     if len(params["user_data"].encode()) > MAX_USER_DATA:
         raise PlanError(f"The user data is longer than EC2's {MAX_USER_DATA} bytes: shorten it")
+    if params["key_name"] and not describe_key_pairs(client, KeyNames=[params["key_name"]]):
+        raise PlanError(
+            f"There is no key pair {params['key_name']} in {module.region}: import it, or leave out key_name"
+        )
     if not module.check_mode and not (params["subnet_ids"] and params["security_group_ids"]):
         raise PlanError("No subnet or no security group is named: set subnet_ids and security_group_ids")
     return Launch(
@@ -331,13 +344,16 @@ def reconcile(module: AnsibleAWSModule, client: Any) -> dict[str, Any]:
     plan = make_plan(desired, existing, launch.attributes(), policy)
 
     terminate_retired = params["retired_models"] == "terminate"
+    failures: list[str] = []
     if plan.actions and not module.check_mode:
-        Fleet(client, launch, terminate_retired=terminate_retired, wait_timeout=params["wait_timeout"]).apply(plan)
+        fleet = Fleet(client, launch, terminate_retired=terminate_retired, wait_timeout=params["wait_timeout"])
+        failures = fleet.apply(plan)
         existing = read_fleet(client, environment, role)
     for sentence in drift_warnings(plan):
         module.warn(sentence)
     return {
         "changed": bool(plan.actions),
+        "failures": failures,
         "actions": describe_actions(plan),
         "drift": describe_drift(plan),
         "servers": describe_servers(desired, existing),
@@ -383,10 +399,11 @@ def main() -> None:
         result = reconcile(module, client)
     except PlanError as error:
         module.fail_json(msg=str(error))
-    except FleetError as error:
-        module.fail_json(msg=str(error), changed=True)
     except AnsibleEC2Error as error:
         module.fail_json_aws_error(error)
+    if result["failures"]:
+        what = "; ".join(result["failures"])
+        module.fail_json(msg=f"Not all servers are as they should be, and the next run tries again: {what}", **result)
     module.exit_json(**result)
 
 

@@ -109,6 +109,7 @@ def test_inventories_differ_in_values_only() -> None:
     for environment in ENVIRONMENTS:
         settings = yaml.safe_load(texts[environment]["group_vars/all.yml"])
         assert settings["trading_environment"] == environment
+        assert yaml.safe_load(texts[environment]["trading.aws_ec2.yml"])["regions"] == [settings["trading_region"]]
         assert "{{" not in texts[environment]["group_vars/all.yml"], "an inventory holds no logic"
 
 

@@ -168,7 +168,7 @@ class Disturbance:
         for old, new in self.rewrites.items():
             request.url = request.url.replace(old, new)
         response = self.passed_on(session, request)
-        for edit in [edit for edit in self.edits if edit[0] in text]:
+        for edit in [edit for edit in self.edits if edit[0] in text][:1]:
             self.edits.remove(edit)
             changed = response.content.replace(edit[1].encode(), edit[2].encode())
             response = AWSResponse(response.url, response.status_code, response.headers, _Body(changed))

@@ -69,19 +69,21 @@ INGEST = dict(ingest_server("qa").tags)
         ("ingest", INGEST, ingest_server("qa").identity),
         ("trader", {key: value for key, value in TRADER.items() if key != "Role"}, SERVER.identity),
         ("trader", {**TRADER, "Name": "renamed by hand"}, SERVER.identity),
-        ("trader", {**TRADER, "Role": "ingest"}, None),
-        ("trader", {**TRADER, "Role": ""}, None),
+        ("trader", {**TRADER, "Role": "of somebody else"}, SERVER.identity),
+        ("trader", {**TRADER, "Environment": "prod"}, None),
         ("trader", {**TRADER, "Symbol": ""}, None),
         ("trader", {key: value for key, value in TRADER.items() if key != "ModelNumber"}, None),
         ("trader", INGEST, None),
         ("trader", {}, None),
         ("ingest", {key: value for key, value in INGEST.items() if key != "Role"}, ingest_server("qa").identity),
-        ("ingest", {**INGEST, "Role": "bastion"}, None),
+        ("ingest", {**INGEST, "Name": "renamed by hand"}, ingest_server("qa").identity),
+        ("ingest", {**INGEST, "Environment": "dev"}, ingest_server("qa").identity),
+        ("ingest", {**INGEST, "Name": "another", "Role": "bastion"}, None),
         ("ingest", {}, None),
     ],
 )
 def test_an_instance_is_recognised_by_its_tags(role: str, tags: dict[str, str], identity: Any) -> None:
-    assert identity_of(role, tags) == identity
+    assert identity_of("qa", role, tags) == identity
 
 
 def test_a_client_token_is_as_short_and_plain_as_ec2_wants_it() -> None:

@@ -87,7 +87,7 @@ def test_a_server_that_is_desired_twice_is_refused_by_name() -> None:
 def test_two_live_instances_of_a_model_are_refused_naming_both() -> None:
     with pytest.raises(PlanError, match=r"More than one live instance for server-a \(i-a1, i-a2\): ") as refused:
         plan("a", [instance("a", 2, "stopped"), instance("a", 1)])
-    assert "terminate the other or give it the tag Retired" in str(refused.value)
+    assert "terminate the other, or tag it Retired and the next run stops it" in str(refused.value)
 
 
 def test_all_duplicates_are_named_at_once_even_of_models_that_are_gone() -> None:
@@ -191,7 +191,7 @@ def test_dead_and_retired_servers_do_not_count_for_the_guard() -> None:
 
 def test_missing_and_wrong_tags_are_set() -> None:
     (action,) = plan("a", [instance("a", tags={"Role": None, "Name": "by hand"})]).actions
-    assert (action.kind, action.reason) == ("retag", "lacks Name, Role")
+    assert (action.kind, action.reason) == ("retag", "has not its tags Name, Role")
     assert action.changes == {"Name": ("by hand", "server-a"), "Role": (None, "trader")}
 
 
@@ -294,3 +294,9 @@ def test_a_plan_changes_nothing_that_it_is_given() -> None:
     make_plan(desired, existing, LAUNCH, Policy())
     assert desired == [server("b"), server("a")]
     assert existing == [instance("c"), instance("a", http_tokens="optional", tags={"Role": None})]
+
+
+def test_a_mark_by_hand_does_not_go_before_a_real_retirement() -> None:
+    retired = instance("a", 1, "stopped", retired=RETIRED_AT)
+    by_hand = instance("a", 2, "stopped", retired="true")
+    assert steps(plan("a", [retired, by_hand])) == [("restore", "i-a1")]

@@ -105,9 +105,9 @@ def test_the_result_lists_the_servers_by_name(fleet: Environment) -> None:
 
 
 def test_of_the_images_that_match_the_newest_is_taken(fleet: Environment) -> None:
-    fleet.register("trading-server-3", "another-4")
+    fleet.register("trading-server-0", "another-4")
     fleet.run("a")
-    assert fleet.hosts()[0]["ImageId"] == fleet.images["trading-server-3"]
+    assert fleet.hosts()[0]["ImageId"] == fleet.images["trading-server-0"]
 
 
 def test_an_image_can_be_named_by_its_id(fleet: Environment) -> None:
@@ -219,11 +219,38 @@ def test_another_environment_and_another_role_are_not_touched(fleet: Environment
     fleet.run("a")
     fleet.run_ingest()
     fleet.old_host("x", tags={"Environment": "dev", "Role": "trader"})
-    fleet.old_host("y", tags={"Role": "bastion"})
+    bastion = fleet.old_host("y", tags={"Role": "bastion", "ModelNumber": None})
     outcome = fleet.run("b", max_retired=1)
     assert steps(outcome) == [("create", "b"), ("retire", "a")]
-    assert fleet.states() == {"a": ["stopped"], "b": ["running"], "x": ["running"], "y": ["running"]}
+    assert fleet.states() == {"a": ["stopped"], "b": ["running"], "x": ["running"]}
+    assert fleet.host(bastion)["State"]["Name"] == "running"
     assert not fleet.run_ingest().changed
+
+
+@pytest.mark.parametrize("tags", [{"Role": "live-trading"}, {"Role": ""}])
+def test_a_server_with_a_role_of_somebody_else_is_refused_and_not_doubled(
+    fleet: Environment, tags: dict[str, str]
+) -> None:
+    host = fleet.old_host("a", tags=tags)
+    fleet.aws.forget_calls()
+    message = fleet.run("a").msg
+    assert f"({host}) has Role={tags['Role']}" in message
+    assert fleet.aws.changes() == []
+
+
+def test_an_ingest_node_that_was_renamed_is_the_ingest_node(fleet: Environment) -> None:
+    (server,) = fleet.run_ingest()["servers"]
+    fleet.ec2.create_tags(Resources=[server["instance_id"]], Tags=[{"Key": "Name", "Value": "feed"}])
+    outcome = fleet.run_ingest()
+    assert [(action["action"], action["instance_id"]) for action in outcome["actions"]] == [
+        ("retag", server["instance_id"])
+    ]
+
+
+def test_an_ingest_node_of_another_environment_by_its_tags_is_refused(fleet: Environment) -> None:
+    (server,) = fleet.run_ingest()["servers"]
+    fleet.ec2.create_tags(Resources=[server["instance_id"]], Tags=[{"Key": "Environment", "Value": "dev"}])
+    assert f"({server['instance_id']}) has Environment=dev" in fleet.run_ingest().msg
 
 
 # What is refused before any change
@@ -233,6 +260,7 @@ def test_another_environment_and_another_role_are_not_touched(fleet: Environment
     ("wanted", "message"),
     [
         ({"models": []}, "No server is desired, which would retire the whole fleet"),
+        ({"max_retired": -1}, "max_retired is -1: name 0 or more"),
         ({"models": [model_of("a"), model_of("a")]}, f"Desired more than once: {name_of('a')}; name each model once"),
         (
             {"models": [{**model_of("a"), "symbol": "$(touch pwned)"}]},
@@ -427,6 +455,45 @@ def test_a_disk_that_would_outlive_its_server_is_changed_in_place(
     assert not fleet.run("a").changed
 
 
+def test_a_host_that_ec2_refuses_to_change_keeps_no_other_from_its_change(fleet: Environment) -> None:
+    """EC2 shows no tag with a slash in the metadata, so that these cannot be turned on."""
+    fleet.old_host("a", tags={"team/owner": "research"})
+    fleet.old_host("b")
+    outcome = fleet.run("abc")
+    assert steps(outcome)[0] == ("create", "c")
+    assert (name_of("a"), "instance_metadata_tags") in [(each["name"], each["attribute"]) for each in outcome["drift"]]
+    options = {host["InstanceId"]: host["MetadataOptions"] for host in fleet.hosts()}
+    assert {each["HttpTokens"] for each in options.values()} == {"required"}
+    assert not fleet.run("abc").changed
+
+
+def test_a_refused_change_is_told_after_all_else_is_done(fleet: Environment, disturbance: Disturbance) -> None:
+    fleet.old_host("a")
+    disturbance.fail("Action=ModifyInstanceMetadataOptions&", code="UnsupportedOperation")
+    outcome = fleet.run("ab")
+    assert outcome.status == 1
+    assert outcome["changed"] is True
+    assert [failure.partition(":")[0] for failure in outcome["failures"]] == [name_of("a")]
+    assert fleet.states() == {"a": ["running"], "b": ["running"]}
+
+
+def test_one_server_that_cannot_be_stopped_keeps_no_other_from_its_retirement(
+    fleet: Environment, disturbance: Disturbance
+) -> None:
+    fleet.run("abc")
+    disturbance.fail("Action=StopInstances&", fleet.ids("b")[0], code="OperationNotPermitted")
+    outcome = fleet.run("a", max_retired=2)
+    assert fleet.ids("b")[0] in outcome.msg
+    assert fleet.states() == {"a": ["running"], "b": ["running"], "c": ["stopped"]}
+    assert "Retired" not in {tag["Key"] for host in fleet.hosts("b") for tag in host["Tags"]}
+
+
+def test_a_disk_that_somebody_enlarged_is_no_drift(fleet: Environment) -> None:
+    fleet.run("a", volume_size=30)
+    assert fleet.run("a", replace=True)["drift"] == []
+    assert not fleet.run("a", replace=True).changed
+
+
 # Replace
 
 
@@ -454,10 +521,10 @@ def test_replace_retires_and_launches_wave_by_wave(fleet: Environment) -> None:
     assert not fleet.run("ab", replace=True).changed
 
 
-def test_replace_with_terminate_leaves_nothing_behind(fleet: Environment) -> None:
+def test_a_replaced_server_is_stopped_and_never_terminated(fleet: Environment) -> None:
     fleet.run("a")
     fleet.run("a", replace=True, retired_models="terminate", volume_size=20)
-    assert fleet.states()["a"] == ["running", "terminated"]
+    assert fleet.states()["a"] == ["running", "stopped"]
 
 
 def test_a_model_that_comes_back_after_a_replacement_gets_its_newest_server(fleet: Environment) -> None:
@@ -478,7 +545,8 @@ def test_a_replacement_that_fails_leaves_the_next_waves_alone_and_the_old_server
     fleet.run("ab")
     disturbance.fail("Action=RunInstances&", code="InsufficientInstanceCapacity")
     message = fleet.run("ab", replace=True, volume_size=20).msg
-    assert f"Failed to launch 1 of 1 servers, and the next run tries again: {name_of('a')}: " in message
+    assert f"the next run tries again: {name_of('a')}: Failed to run instances" in message
+    assert "1 more: not replaced, as something failed before" in message
     assert fleet.states() == {"a": ["stopped"], "b": ["running"]}
     disturbance.rules.clear()
     assert steps(fleet.run("ab", volume_size=20)) == [("restore", "a")]
@@ -548,10 +616,10 @@ def test_a_terminated_server_that_ec2_remembers_only_by_its_token_gets_a_success
     fleet.run("a")
     fleet.ec2.terminate_instances(InstanceIds=fleet.ids("a"))
     disturbance.hide_instances()
-    disturbance.hide_instances("client-token", times=5)
+    disturbance.hide_instances("client-token", times=6)
     outcome = fleet.run("a", user_data="other")
     assert outcome["servers"][0]["state"] == "running"
-    assert sum(naps) <= 20
+    assert sum(naps) <= 40
 
 
 def test_a_server_that_was_terminated_again_and_again_gets_a_successor(
@@ -581,9 +649,10 @@ def test_a_server_goes_to_another_subnet_where_the_first_has_no_capacity(
 def test_a_launch_that_fails_does_not_keep_the_others_from_theirs(fleet: Environment, disturbance: Disturbance) -> None:
     disturbance.fail("Action=RunInstances&", "Value=b-outer_1_inner_1", code="InsufficientInstanceCapacity")
     outcome = fleet.run("abc")
-    assert "Failed to launch 1 of 3 servers, and the next run tries again: " in outcome.msg
+    assert outcome.msg.startswith("Not all servers are as they should be, and the next run tries again: ")
     assert f"{name_of('b')}: " in outcome.msg
     assert "InsufficientInstanceCapacity" in outcome.msg
+    assert len(outcome["failures"]) == 1
     assert outcome["changed"] is True
     assert fleet.states() == {"a": ["running"], "c": ["running"]}
     disturbance.rules.clear()
@@ -617,7 +686,7 @@ def test_a_profile_that_does_not_exist_fails_in_the_end(fleet: Environment, naps
     [
         ({"subnet_ids": ["subnet-00000000000000000"]}, "InvalidSubnetID.NotFound"),
         ({"security_group_ids": ["sg-00000000000000000"]}, "InvalidGroup.NotFound"),
-        ({"key_name": "nobody"}, "InvalidKeyPair.NotFound"),
+        ({"key_name": "nobody"}, "There is no key pair nobody in us-east-1: import it, or leave out key_name"),
     ],
 )
 def test_what_ec2_refuses_fails_in_its_words(fleet: Environment, wanted: dict[str, Any], code: str) -> None:
@@ -626,18 +695,34 @@ def test_what_ec2_refuses_fails_in_its_words(fleet: Environment, wanted: dict[st
 
 
 def test_a_server_that_never_runs_is_a_timeout(fleet: Environment, disturbance: Disturbance, naps: list[float]) -> None:
-    pending = "<item><instanceState><code>0</code><name>pending</name></instanceState></item>"
-    body = f"<R><reservationSet><item><instancesSet>{pending}</instancesSet></item></reservationSet></R>"
-    disturbance.answer("Action=DescribeInstances&", "InstanceId.1=", body=body, times=100)
-    assert fleet.run("a", wait_timeout=60).msg.startswith("Timeout trying to wait for instances")
+    for _reading in range(12):
+        disturbance.edit("InstanceId.1=", "<name>running</name>", "<name>pending</name>")
+    message = fleet.run("a", wait_timeout=60).msg
+    assert f"{name_of('a')} ({fleet.ids('a')[0]}): is pending" in message
     assert sum(naps) <= 60
 
 
-def test_a_server_that_still_boots_is_retired_when_it_runs(fleet: Environment, disturbance: Disturbance) -> None:
+def test_a_server_that_still_boots_is_retired_when_it_runs(
+    fleet: Environment, disturbance: Disturbance, naps: list[float]
+) -> None:
     fleet.run("ab")
-    disturbance.edit("Action=DescribeInstances&", "<name>running</name>", "<name>pending</name>")
+    for _reading in range(2):
+        disturbance.edit("Action=DescribeInstances&", "<name>running</name>", "<name>pending</name>")
     assert steps(fleet.run("a")) == [("retire", "b")]
+    assert naps == [5]
     assert fleet.states() == {"a": ["running"], "b": ["stopped"]}
+
+
+def test_a_server_that_still_stops_comes_back_when_it_stands(
+    fleet: Environment, disturbance: Disturbance, naps: list[float]
+) -> None:
+    fleet.run("ab")
+    fleet.run("a")
+    for _reading in range(2):
+        disturbance.edit("Action=DescribeInstances&", "<name>stopped</name>", "<name>stopping</name>")
+    assert steps(fleet.run("ab")) == [("restore", "b")]
+    assert naps == [5]
+    assert fleet.states() == {"a": ["running"], "b": ["running"]}
 
 
 # The ingest node
