@@ -33,10 +33,12 @@ class PlaybookRun:
         return int(recap[1])
 
 
-def start_playbook(environment: str, environ: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
-    """Start `ansible-playbook site.yml` on an environment's inventory, in the checkout's root."""
+def start_playbook(
+    environment: str, environ: Mapping[str, str], *arguments: str, playbook: str = "site.yml"
+) -> subprocess.Popen[str]:
+    """Start `ansible-playbook` on an environment's inventory, in the checkout's root."""
     return subprocess.Popen(
-        [str(BIN / "ansible-playbook"), "site.yml", "-i", f"inventories/{environment}", *arguments],
+        [str(BIN / "ansible-playbook"), playbook, "-i", f"inventories/{environment}", *arguments],
         cwd=REPOSITORY,
         env={**environ, "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL,
@@ -48,10 +50,14 @@ def start_playbook(environment: str, environ: Mapping[str, str], *arguments: str
 
 
 def run_playbook(
-    environment: str, environ: Mapping[str, str], *arguments: str, show: Callable[[str], None] | None = None
+    environment: str,
+    environ: Mapping[str, str],
+    *arguments: str,
+    playbook: str = "site.yml",
+    show: Callable[[str], None] | None = None,
 ) -> PlaybookRun:
-    """Run `ansible-playbook site.yml` to its end, and hand each line to `show` as it comes."""
-    process = start_playbook(environment, environ, *arguments)
+    """Run `ansible-playbook` to its end, and hand each line to `show` as it comes."""
+    process = start_playbook(environment, environ, *arguments, playbook=playbook)
     lines = []
     if process.stdout is None:
         raise RuntimeError("the playbook's output is not read")

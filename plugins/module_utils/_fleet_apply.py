@@ -40,15 +40,13 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_requests im
     delete_tag,
     find_by_token,
     run_instance,
-    wait_for_state,
-    wait_for_status_checks,
-)
-from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
-    AnsibleEC2Error,
     start_instances,
     stop_instances,
     terminate_instances,
+    wait_for_state,
+    wait_for_status_checks,
 )
+from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
 
 # What EC2 takes as the ids of one request.
 IDS_PER_REQUEST = 1000

@@ -150,7 +150,7 @@ def _refuse_wrong_input(desired: list[Server], by_identity: dict[tuple[str, ...]
     names = [server.name for server in desired]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise PlanError(f"Desired more than once: {', '.join(repeated)}; name each model once")
+        raise PlanError(f"Desired more than once: {', '.join(repeated)}; name each model once, and no two alike")
     _refuse_contradictions(desired[0], by_identity)
     doubles = []
     for instances in by_identity.values():

@@ -39,7 +39,8 @@ def find_image(client: Any, image_id: str | None, name: str | None, owner: str) 
     """The image of that id, else the owner's newest available one whose name matches, else None."""
     if image_id:
         # By filter, as an id that does not exist is an error where it is asked for as such.
-        images = describe_images(client, Filters=ansible_dict_to_boto3_filter_list({"image-id": image_id}))
+        filters = ansible_dict_to_boto3_filter_list({"image-id": image_id, "state": "available"})
+        images = describe_images(client, Filters=filters)
     else:
         filters = ansible_dict_to_boto3_filter_list({"name": name, "state": "available"})
         images = describe_images(client, Owners=[owner], Filters=filters)

@@ -42,6 +42,27 @@ def run_instance(client: Any, parameters: dict[str, Any]) -> dict[str, Any]:
     return retry_while(NEW_PROFILE, lambda: client.run_instances(**parameters))["Instances"][0]
 
 
+# amazon.aws has the next three, and they pass without a word when one instance is gone, so that none is stopped.
+
+
+@EC2InstanceErrorHandler.common_error_handler("start instances")
+@AWSRetry.jittered_backoff()
+def start_instances(client: Any, instance_ids: list[str]) -> None:
+    client.start_instances(InstanceIds=instance_ids)
+
+
+@EC2InstanceErrorHandler.common_error_handler("stop instances")
+@AWSRetry.jittered_backoff()
+def stop_instances(client: Any, instance_ids: list[str]) -> None:
+    client.stop_instances(InstanceIds=instance_ids)
+
+
+@EC2InstanceErrorHandler.common_error_handler("terminate instances")
+@AWSRetry.jittered_backoff()
+def terminate_instances(client: Any, instance_ids: list[str]) -> None:
+    client.terminate_instances(InstanceIds=instance_ids)
+
+
 @EC2InstanceErrorHandler.common_error_handler("create tags")
 @AWSRetry.jittered_backoff()
 def create_tags(client: Any, instance_ids: list[str], tags: dict[str, str]) -> None:

@@ -107,8 +107,12 @@ class Account:
 
     def snapshot(self, environment: str) -> dict[str, Any]:
         """Everything that the collection makes for an environment, to be compared with a later look."""
+        named = {"Filters": [{"Name": "tag:Name", "Values": [f"trading-{environment}"]}]}
+        hosts = self.hosts(environment)
         return {
-            "hosts": [(host.described, host.tags) for host in self.hosts(environment)],
+            "hosts": [(host.described, host.tags, self.volume(host)) for host in hosts],
+            "subnets": self.ec2.describe_subnets(**named)["Subnets"],
+            "security_groups": self.ec2.describe_security_groups(**named)["SecurityGroups"],
             "roles": {name: self.role(name) for name in self.role_names() if name.endswith(f"_{environment}")},
             "bucket_policy": self.bucket_policy(environment),
         }

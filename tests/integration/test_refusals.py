@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -40,6 +41,11 @@ REFUSALS: dict[str, tuple[dict[str, Any], list[str], str]] = {
         [],
         "No subnet matches {'tag:Name': 'trading-qa'} in us-east-1: tag the subnets of qa",
     ),
+    "a second network": (
+        {},
+        ["-e", "trading_network_manage=true"],
+        "qa has a network already",
+    ),
     "an invalid environment": (
         {},
         ["-e", "trading_environment=staging"],
@@ -67,6 +73,19 @@ def test_forbidden_credentials_are_refused(account: Account, refused: Site) -> N
     credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
     run = refused("qa", environ={**account.aws.environ, **credentials})
     assert "UnauthorizedOperation" in run.output
+
+
+def test_credentials_that_may_not_list_the_bucket_are_refused(account: Account, refused: Site) -> None:
+    account.seed("qa")
+    account.iam.create_user(UserName="onlooker")
+    statement = {"Effect": "Allow", "Action": ["ec2:Describe*", "sts:GetCallerIdentity"], "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    account.iam.put_user_policy(UserName="onlooker", PolicyName="look", PolicyDocument=policy)
+    key = account.iam.create_access_key(UserName="onlooker")["AccessKey"]
+    credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    run = refused("qa", environ={**account.aws.environ, **credentials})
+    sentence = "The bucket 'algo-model-deploy' may not be listed with these credentials: grant s3:ListBucket on it"
+    assert sentence in _unfolded(run.output)
 
 
 def test_a_run_without_credentials_fails(account: Account, refused: Site) -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.algotrading.aws.plugins.modules import trading_fleet
+from ansible_collections.algotrading.aws.plugins.modules.trading_fleet import main
 
 from tests.unit.plugins.support import Account, Outcome, RunModule
 
@@ -134,7 +134,7 @@ class Environment:
         }
         self.aws.forget_calls()
         wanted = {key: value for key, value in given.items() if value is not None}
-        return self.run_module(trading_fleet.main, check=check, **wanted)
+        return self.run_module(main, check=check, **wanted)
 
     def run_ingest(self, **args: Any) -> Outcome:
         return self.run(None, role="ingest", **args)

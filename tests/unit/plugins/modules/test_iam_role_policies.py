@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.algotrading.aws.plugins.modules import iam_role_policies
+from ansible_collections.algotrading.aws.plugins.modules.iam_role_policies import main
 
 from tests.unit.plugins.support import Account, Outcome, RunModule
 
@@ -36,7 +36,7 @@ class Role:
     def run(self, wanted: Policies, *, name: str = ROLE, purge: bool = False, check: bool = False) -> Outcome:
         self.aws.forget_calls()
         policies = [{"name": policy, "document": document} for policy, document in wanted.items()]
-        return self.run_module(iam_role_policies.main, name=name, policies=policies, purge_policies=purge, check=check)
+        return self.run_module(main, name=name, policies=policies, purge_policies=purge, check=check)
 
     @property
     def policies(self) -> dict[str, dict[str, Any]]:
@@ -135,6 +135,6 @@ def test_a_policy_that_iam_refuses_fails_in_its_words(role: Role) -> None:
 
 def test_a_policy_that_is_named_twice_is_refused(role: Role) -> None:
     twice = [{"name": "read", "document": document(action)} for action in ("s3:ListBucket", "s3:GetObject")]
-    outcome = role.run_module(iam_role_policies.main, name=ROLE, policies=twice)
+    outcome = role.run_module(main, name=ROLE, policies=twice)
     assert "read" in outcome.msg
     assert role.policies == {}

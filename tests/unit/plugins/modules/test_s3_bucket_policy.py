@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.algotrading.aws.plugins.modules import s3_bucket_policy
+from ansible_collections.algotrading.aws.plugins.modules.s3_bucket_policy import main
 from botocore.exceptions import ClientError
 
 from tests.unit.plugins.support import Account, Disturbance, Outcome, RunModule
@@ -32,7 +32,7 @@ class Bucket:
 
     def run(self, *statements: dict[str, Any], name: str = BUCKET, **args: Any) -> Outcome:
         self.aws.forget_calls()
-        return self.run_module(s3_bucket_policy.main, name=name, statements=list(statements), **args)
+        return self.run_module(main, name=name, statements=list(statements), **args)
 
     def put(self, statements: list[dict[str, Any]] | dict[str, Any], **more: Any) -> None:
         policy = {"Version": "2012-10-17", **more, "Statement": statements}

@@ -261,7 +261,10 @@ def test_an_ingest_node_of_another_environment_by_its_tags_is_refused(fleet: Env
     [
         ({"models": []}, "No server is desired, which would retire the whole fleet"),
         ({"max_retired": -1}, "max_retired is -1: name 0 or more"),
-        ({"models": [model_of("a"), model_of("a")]}, f"Desired more than once: {name_of('a')}; name each model once"),
+        (
+            {"models": [model_of("a"), model_of("a")]},
+            f"Desired more than once: {name_of('a')}; name each model once, and no two alike",
+        ),
         (
             {"models": [{**model_of("a"), "symbol": "$(touch pwned)"}]},
             "The model 'long/$(touch pwned)/a-outer_1_inner_1/' has a name with other characters than letters",
@@ -486,6 +489,17 @@ def test_one_server_that_cannot_be_stopped_keeps_no_other_from_its_retirement(
     assert fleet.ids("b")[0] in outcome.msg
     assert fleet.states() == {"a": ["running"], "b": ["running"], "c": ["stopped"]}
     assert "Retired" not in {tag["Key"] for host in fleet.hosts("b") for tag in host["Tags"]}
+
+
+def test_an_instance_that_vanished_keeps_no_other_from_its_retirement(
+    fleet: Environment, disturbance: Disturbance
+) -> None:
+    fleet.run("abc")
+    gone = fleet.ids("b")[0]
+    disturbance.fail("Action=StopInstances&", gone, code="InvalidInstanceID.NotFound", times=2)
+    outcome = fleet.run("a", max_retired=2)
+    assert gone in outcome.msg
+    assert fleet.states() == {"a": ["running"], "b": ["running"], "c": ["stopped"]}
 
 
 def test_a_disk_that_somebody_enlarged_is_no_drift(fleet: Environment) -> None:
