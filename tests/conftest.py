@@ -17,6 +17,7 @@ sys.path.insert(0, str(REPOSITORY))
 _AnsibleCollectionFinder(paths=[str(REPOSITORY / "collections")])._install()
 
 from tests.local_aws import LocalAws  # noqa: E402 - the path to it is set above
+from tests.local_aws.hosts.programs import complaint_about_programs  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,10 @@ def aws(server: LocalAws) -> LocalAws:
     """A local AWS with an empty account."""
     server.reset()
     return server
+
+
+@pytest.fixture(scope="session")
+def host_programs() -> None:
+    """For tests that run the programs of hosts; without those they fail, as they would show nothing."""
+    if complaint := complaint_about_programs():
+        pytest.fail(complaint, pytrace=False)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 from tests.local_aws.client import LocalAws
@@ -32,9 +33,14 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run the endpoint until it is interrupted")
     serve.add_argument("--port", type=int, default=0, help="default: a free one")
     serve.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
+    serve.add_argument(
+        "--time", type=datetime.fromisoformat, help="what the clock shows at first, as 2026-02-02T08:29-05:00"
+    )
+    serve.add_argument("--hosts", action="store_true", help="let instances live: boot, run commands, stop")
     serve.set_defaults(run=_serve)
 
     run = commands.add_parser("run", help="run a command against an endpoint of its own")
+    run.add_argument("--hosts", action="store_true", help="let instances live: boot, run commands, stop")
     run.add_argument("--seed", action="append", default=[], metavar="ENV", help="an environment to seed first")
     _add_seed_options(run)
     run.add_argument("command", nargs=argparse.REMAINDER, help="after --, the command and its arguments")
@@ -60,7 +66,7 @@ def _add_seed_options(parser: argparse.ArgumentParser) -> None:
 def _serve(options: argparse.Namespace) -> int:
     from tests.local_aws.server import serve
 
-    status = serve(options.port, options.until_stdin_closes)
+    status = serve(options.port, options.until_stdin_closes, options.time, options.hosts)
     sys.stderr.flush()
     # Nothing is left to save, and taking moto's world apart piece by piece would take half a second.
     os._exit(status)
@@ -71,7 +77,7 @@ def _run(options: argparse.Namespace) -> int:
     if not command:
         print("local_aws: nothing to run; give the command after --", file=sys.stderr)
         return 2
-    with LocalAws() as aws:
+    with LocalAws(hosts=options.hosts) as aws:
         for environment in options.seed:
             print(apply_seed(_seed_of(options, environment), aws.client), flush=True)
         aws.forget_calls()

@@ -16,16 +16,23 @@ from urllib.parse import urlsplit
 
 from tests.local_aws.calls import Call
 from tests.local_aws.clients import Client, make_client
+from tests.local_aws.clock.client import ClockControls
 from tests.local_aws.control import PREFIX
 from tests.local_aws.environment import environment_for
+from tests.local_aws.functions.client import FunctionControls
+from tests.local_aws.hosts.client import HostControls
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-class LocalAws:
-    """Start with `with LocalAws() as aws:`; the endpoint ends with the block, or with this process."""
+class LocalAws(HostControls, FunctionControls, ClockControls):
+    """Start with `with LocalAws() as aws:`; the endpoint ends with the block, or with this process.
 
-    def __init__(self) -> None:
+    With `hosts`, instances live: they boot, run commands and stop.
+    """
+
+    def __init__(self, *, hosts: bool = False) -> None:
+        self._options = ["--hosts"] if hosts else []
         self.endpoint_url = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -46,7 +53,7 @@ class LocalAws:
         environ = dict(os.environ)
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(REPOSITORY), environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.local_aws", "serve", "--until-stdin-closes"],
+            [sys.executable, "-m", "tests.local_aws", "serve", "--until-stdin-closes", *self._options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environ,
@@ -87,6 +94,11 @@ class LocalAws:
         """Return a boto3 client for this endpoint, whatever this process's own configuration says."""
         return make_client(self.endpoint_url, service, **options)
 
+    @property
+    def state(self) -> Path:
+        """The folder of the endpoint's state, which goes with it."""
+        return Path(self._control("GET", "state"))
+
     def calls(self) -> list[Call]:
         """Return the API calls since the start, the last reset or the last `forget_calls`."""
         return [Call(**fields) for fields in self._control("GET", "calls")]
@@ -98,6 +110,10 @@ class LocalAws:
     def hold(self, operation: str, *, after: int, count: int) -> None:
         """Let the next `after` calls of an operation pass, and hold the `count` calls behind them until `release`."""
         self._control("POST", "hold", {"operation": operation, "after": after, "count": count})
+
+    def lose_answer(self, service: str, operation: str, times: int = 1) -> None:
+        """Let the next calls that succeed take effect, and end their connections without an answer."""
+        self._control("POST", "lose", {"service": service, "operation": operation, "times": times})
 
     def waiting(self) -> int:
         """Return how many calls are held back now."""

@@ -7,11 +7,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 
 from werkzeug.datastructures import Headers
 
-from tests.local_aws.front import Front
+from tests.local_aws.front import Front, Site
 from tests.local_aws.messages import AwsRequest, AwsResponse
 
 PREFIX = "/_local_aws/"
@@ -21,21 +20,32 @@ class Control:
     """Answers what begins with PREFIX; none of it is logged as an API call."""
 
     def __init__(self, front: Front) -> None:
-        self._front = front
-        self._routes: dict[tuple[str, str], Callable[[], object]] = {
+        self._routes: dict[tuple[str, str], Callable[..., object]] = {
             ("GET", "ready"): lambda: "ready",
+            ("GET", "state"): lambda: str(front.state),
             ("GET", "calls"): lambda: [asdict(call) for call in front.calls.all()],
             ("DELETE", "calls"): front.calls.forget,
             ("GET", "waiting"): lambda: front.gate.waiting,
+            ("POST", "hold"): front.gate.hold,
             ("DELETE", "hold"): front.gate.release,
+            ("POST", "lose"): front.losses.lose,
             ("POST", "reset"): front.reset,
         }
+        self._sites = [part for part in front.parts if isinstance(part, Site)]
+        for worker in front.workers:
+            self._routes |= worker.controls()
 
     def answer(self, request: AwsRequest) -> AwsResponse:
-        """Return a JSON document."""
-        route = self._routes.get((request.method, request.path.removeprefix(PREFIX)))
-        if (request.method, request.path) == ("POST", f"{PREFIX}hold"):
-            route = partial(self._front.gate.hold, **json.loads(request.body))
+        """Return a JSON document, or what a site answers."""
+        name = request.path.removeprefix(PREFIX)
+        for site in self._sites:
+            if name.startswith(site.folder):
+                return site.visit(request, name.removeprefix(site.folder))
+        route = self._routes.get((request.method, name))
         status = 200 if route else 404
-        document = route() if route else f"no such control: {request.method} {request.path}"
+        arguments = json.loads(request.body) if request.body else {}
+        try:
+            document = route(**arguments) if route else f"no such control: {request.method} {request.path}"
+        except (LookupError, TypeError, ValueError) as error:  # the test asks for what cannot be
+            status, document = 400, f"{type(error).__name__}: {error}"
         return AwsResponse(status, Headers({"Content-Type": "application/json"}), json.dumps(document).encode())

@@ -13,7 +13,8 @@ from tests.local_aws.environment import ACCESS_KEY
 from tests.local_aws.errors import AwsError
 from tests.local_aws.front import AskNext
 from tests.local_aws.messages import AwsRequest, AwsResponse
-from tests.local_aws.permissions import Decision, decide, wanted_access
+from tests.local_aws.permissions import Access, Decision, decide
+from tests.local_aws.wanted_access import wanted_accesses
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,14 @@ class Credentials:
     def _check(self, request: AwsRequest) -> None:
         account = Account(request.region)
         caller = find_caller(request, account)
-        action, resource, context = wanted_access(request)
-        if action == "sts:GetCallerIdentity":
+        if request.operation == "GetCallerIdentity":
             return
-        decisions = [decide(policy, action, resource, context) for policy in caller.policies]
-        if request.service == "s3":
-            decisions += _bucket_decisions(request, account, caller)
-        if Decision.DENIED in decisions or Decision.ALLOWED not in decisions:
-            raise _denied(request, caller, action, resource)
+        for access in wanted_accesses(request, account):
+            decisions = [decide(policy, access) for policy in caller.policies]
+            if request.service == "s3":
+                decisions += _bucket_decisions(request, access, account, caller)
+            if Decision.DENIED in decisions or Decision.ALLOWED not in decisions:
+                raise _denied(request, caller, access)
 
 
 def find_caller(request: AwsRequest, account: Account) -> Caller:
@@ -68,12 +69,11 @@ def find_caller(request: AwsRequest, account: Account) -> Caller:
     return Caller(key.arn, frozenset(principals), policies)
 
 
-def _bucket_decisions(request: AwsRequest, account: Account, caller: Caller) -> list[Decision]:
+def _bucket_decisions(request: AwsRequest, access: Access, account: Account, caller: Caller) -> list[Decision]:
     bucket = account.s3.buckets.get(request.uri_params.get("Bucket", ""))
     if bucket is None or not bucket.policy:
         return []
-    action, resource, context = wanted_access(request)
-    return [decide(json.loads(bucket.policy), action, resource, context, caller.principals)]
+    return [decide(json.loads(bucket.policy), access, caller.principals)]
 
 
 def _unsigned(request: AwsRequest) -> AwsError:
@@ -95,13 +95,13 @@ def _unknown_key(request: AwsRequest) -> AwsError:
     return AwsError("UnrecognizedClientException", message, 403 if request.protocol == "rest-json" else 400)
 
 
-def _denied(request: AwsRequest, caller: Caller, action: str, resource: str) -> AwsError:
+def _denied(request: AwsRequest, caller: Caller, access: Access) -> AwsError:
     if request.service == "ec2":
         message = f"You are not authorized to perform this operation. User: {caller.arn} is not authorized to perform: "
-        return AwsError("UnauthorizedOperation", f"{message}{action}", 403)
+        return AwsError("UnauthorizedOperation", f"{message}{access.action}", 403)
     message = (
-        f"User: {caller.arn} is not authorized to perform: {action} on resource: {resource} "
-        f"because no identity-based policy allows the {action} action"
+        f"User: {caller.arn} is not authorized to perform: {access.action} on resource: {access.resource or '*'} "
+        f"because no identity-based policy allows the {access.action} action"
     )
     if request.service == "s3" or request.protocol == "query":
         return AwsError("AccessDenied", message, 403)

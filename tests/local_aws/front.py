@@ -4,15 +4,20 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from tests.local_aws.calls import Call, CallLog, is_mutating
 from tests.local_aws.errors import AwsError, error_response
 from tests.local_aws.gate import Gate
 from tests.local_aws.identify import identify
+from tests.local_aws.losses import Losses
 from tests.local_aws.messages import AwsRequest, AwsResponse
 
 AskNext = Callable[[AwsRequest], AwsResponse]
@@ -28,13 +33,47 @@ class Part(Protocol):
         """Forget everything, as in an empty account."""
 
 
+@runtime_checkable
+class Worker(Protocol):
+    """A part that also works between calls, in threads of its own."""
+
+    def start(self, front: Front) -> None:
+        """Begin; the endpoint listens at `front.endpoint_url`."""
+
+    def stop(self) -> None:
+        """End what was begun, and leave nothing behind."""
+
+    def controls(self) -> dict[tuple[str, str], Callable[..., object]]:
+        """Return the control API's routes, (method, name), each with what answers it; its arguments come as JSON."""
+
+
+@runtime_checkable
+class Site(Protocol):
+    """A part that also answers plain HTTP below a folder of the control API, as the metadata of a host."""
+
+    folder: str
+
+    def visit(self, request: AwsRequest, path: str) -> AwsResponse:
+        """Answer a request for what is in the folder."""
+
+
+@dataclass
+class Later(AwsResponse):
+    """What a part returns for an answer that takes time; the front waits for it without its lock."""
+
+    finish: Callable[[], AwsResponse] | None = None
+
+
 class Front:
     """Identifies each request, asks the parts in order, and keeps the log of calls."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
         self.parts = list(parts)
         self.calls = CallLog()
+        self.endpoint_url = ""
+        self.state = Path()
         self.gate = Gate()
+        self.losses = Losses()
         # One call at a time: moto keeps its world in plain dictionaries that are not safe for threads.
         self.lock = threading.RLock()
 
@@ -46,6 +85,8 @@ class Front:
             self.gate.enter(request.operation)
             with self.lock:
                 response = self._ask(0, request)
+            if isinstance(response, Later) and response.finish:
+                response = response.finish()
         except AwsError as error:
             response = error_response(request, error)
         except Exception as error:  # a fault of ours must reach the caller as an answer, not as a broken line
@@ -60,11 +101,31 @@ class Front:
                 access_key=request.access_key,
             )
         )
+        response.is_lost = response.status < 400 and self.losses.take(request.service, request.operation)
         return response
+
+    @property
+    def workers(self) -> list[Worker]:
+        """The parts that work between calls."""
+        return [part for part in self.parts if isinstance(part, Worker)]
+
+    def start(self, endpoint_url: str) -> None:
+        """Let the parts begin that work between calls."""
+        self.endpoint_url = endpoint_url
+        self.state = Path(tempfile.mkdtemp(prefix="local_aws-"))
+        for worker in self.workers:
+            worker.start(self)
+
+    def stop(self) -> None:
+        """Let them end."""
+        for worker in reversed(self.workers):
+            worker.stop()
+        shutil.rmtree(self.state, ignore_errors=True)
 
     def reset(self) -> None:
         """Empty the account and the log, and hold nothing back any more."""
         self.gate.release()
+        self.losses.forget()
         with self.lock:
             for part in self.parts:
                 part.reset()

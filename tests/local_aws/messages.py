@@ -20,6 +20,8 @@ class AwsResponse:
     status: int
     headers: Headers
     body: bytes = b""
+    # The call has taken effect, and its caller is not to learn of it: the connection ends without an answer.
+    is_lost: bool = False
 
 
 @dataclass

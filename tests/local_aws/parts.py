@@ -4,14 +4,21 @@
 
 from __future__ import annotations
 
+from tests.local_aws.clock.clock import Clock
+from tests.local_aws.clock.part import Schedules
 from tests.local_aws.control_plane import ControlPlane
 from tests.local_aws.credentials import Credentials
 from tests.local_aws.front import Part
+from tests.local_aws.functions.part import Functions
 from tests.local_aws.gaps import Gaps
+from tests.local_aws.hosts import Hosts
 from tests.local_aws.strict import Strict
 from tests.local_aws.tokens import ClientTokens
 
 
-def build_parts() -> list[Part]:
-    """Return new parts for one account."""
-    return [Credentials(), ClientTokens(), Strict(), Gaps(), ControlPlane()]
+def build_parts(clock: Clock, hosts: bool = False) -> list[Part]:
+    """Return new parts for one account; with `hosts`, its instances live."""
+    functions = Functions(clock)
+    living: list[Part] = [Hosts()] if hosts else []
+    running: list[Part] = [functions, Schedules(clock, functions)]
+    return [Credentials(), ClientTokens(), Strict(), Gaps(), *living, *running, ControlPlane()]

@@ -2,41 +2,31 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What a policy says about a call.
 
-Actions are judged for every service. Resources are known for S3 only; elsewhere a statement that
-names a resource counts as if it named the right one. Conditions are judged for the keys of a
-listing; a statement with another condition is refused as not modelled, rather than guessed at.
+A condition on a key that the call's kind of resource does not have is refused as not modelled, rather than guessed at.
 """
 
 from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.local_aws.errors import AwsError
-from tests.local_aws.messages import AwsRequest
 from tests.local_aws.strict.principals import as_list, statements
 
-# Where the action in a policy is not called as the operation.
-_S3_ACTIONS = {
-    "ListBuckets": "ListAllMyBuckets",
-    "ListObjects": "ListBucket",
-    "ListObjectsV2": "ListBucket",
-    "ListObjectVersions": "ListBucketVersions",
-    "HeadBucket": "ListBucket",
-    "HeadObject": "GetObject",
-    "CopyObject": "PutObject",
-    "CreateMultipartUpload": "PutObject",
-    "UploadPart": "PutObject",
-    "CompleteMultipartUpload": "PutObject",
-    "DeleteObjects": "DeleteObject",
-    "GetBucketEncryption": "GetEncryptionConfiguration",
-    "PutBucketEncryption": "PutEncryptionConfiguration",
-    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
-    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+_OPERATORS = {
+    "StringEquals": (False, False),
+    "StringNotEquals": (False, True),
+    "StringLike": (True, False),
+    "StringNotLike": (True, True),
+    "ArnEquals": (True, False),
+    "ArnNotEquals": (True, True),
+    "ArnLike": (True, False),
+    "ArnNotLike": (True, True),
 }
-_ANY = "*"
+_QUANTIFIERS: dict[str, Callable[[Iterable[bool]], bool]] = {"ForAllValues": all, "ForAnyValue": any}
 
 
 class Decision(enum.Enum):
@@ -47,29 +37,26 @@ class Decision(enum.Enum):
     SILENT = enum.auto()
 
 
-def wanted_access(request: AwsRequest) -> tuple[str, str, dict[str, str]]:
-    """Return the action, the resource (`*` where it is not modelled) and the condition keys of a call."""
-    if request.service != "s3":
-        name = "InvokeFunction" if (request.service, request.operation) == ("lambda", "Invoke") else request.operation
-        return f"{request.service}:{name}", _ANY, {}
-    bucket, key = request.uri_params.get("Bucket", ""), request.uri_params.get("Key")
-    resource = "arn:aws:s3:::" + (bucket if key is None else f"{bucket}/{key}")
-    names = ("prefix", "delimiter", "max-keys")
-    context = {f"s3:{name}": request.query.get(name, [""])[0] for name in names}
-    return f"s3:{_S3_ACTIONS.get(request.operation, request.operation)}", resource, context
+@dataclass(frozen=True)
+class Access:
+    """One thing that a call wants to do, to one resource."""
+
+    action: str
+    # Where AWS knows no narrower resource, "*"; None where we model none: then every statement names the right one.
+    resource: str | None = None
+    # The condition keys of the call, in lower case as AWS compares them.
+    context: Mapping[str, str] = field(default_factory=dict)
+    # The same for keys that have any number of values, which conditions judge by ForAllValues and ForAnyValue only.
+    many: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # Keys that begin so and are not in the context are known to be absent.
+    families: tuple[str, ...] = ()
 
 
-def decide(
-    policy: Mapping[str, Any],
-    action: str,
-    resource: str,
-    context: Mapping[str, str],
-    principals: frozenset[str] | None = None,
-) -> Decision:
-    """Judge one call by one policy; with `principals`, by the policy of a resource."""
+def decide(policy: Mapping[str, Any], access: Access, principals: frozenset[str] | None = None) -> Decision:
+    """Judge one access by one policy; with `principals`, by the policy of a resource."""
     decision = Decision.SILENT
     for statement in statements(policy):
-        if not _concerns(statement, action, resource, principals) or not _holds(statement, context):
+        if not _concerns(statement, access, principals) or not _holds(statement, access):
             continue
         if statement.get("Effect") == "Deny":
             return Decision.DENIED
@@ -77,19 +64,19 @@ def decide(
     return decision
 
 
-def _concerns(statement: Mapping[str, Any], action: str, resource: str, principals: frozenset[str] | None) -> bool:
+def _concerns(statement: Mapping[str, Any], access: Access, principals: frozenset[str] | None) -> bool:
     if principals is not None and not _names_one(statement.get("Principal"), principals):
         return False
     if "NotAction" in statement:
-        if _like(statement["NotAction"], action, re.IGNORECASE):
+        if _like(statement["NotAction"], access.action, re.IGNORECASE):
             return False
-    elif not _like(statement.get("Action"), action, re.IGNORECASE):
+    elif not _like(statement.get("Action"), access.action, re.IGNORECASE):
         return False
-    if resource == _ANY:
+    if access.resource is None:
         return True
     if "NotResource" in statement:
-        return not _like(statement["NotResource"], resource)
-    return _like(statement.get("Resource"), resource)
+        return not _like(statement["NotResource"], access.resource)
+    return _like(statement.get("Resource"), access.resource)
 
 
 def _names_one(principal: object, principals: frozenset[str]) -> bool:
@@ -105,17 +92,33 @@ def _expression(pattern: str, flags: int) -> re.Pattern[str]:
     return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), flags | re.DOTALL)
 
 
-def _holds(statement: Mapping[str, Any], context: Mapping[str, str]) -> bool:
+def _holds(statement: Mapping[str, Any], access: Access) -> bool:
     return all(
-        _condition_holds(operator, key, values, context)
+        _condition_holds(operator, key, values, access)
         for operator, tests in statement.get("Condition", {}).items()
         for key, values in tests.items()
     )
 
 
-def _condition_holds(operator: str, key: str, values: object, context: Mapping[str, str]) -> bool:
-    if key not in context or operator not in ("StringEquals", "StringNotEquals", "StringLike", "StringNotLike"):
-        message = f"The local AWS does not judge the condition {operator} on {key}."
+def _condition_holds(operator: str, key: str, values: object, access: Access) -> bool:
+    quantifier, _, single = operator.rpartition(":")
+    plain = single.removesuffix("IfExists")
+    name = key.lower()
+    is_known = name in access.many if quantifier else name in access.context or name.startswith(access.families)
+    if plain not in _OPERATORS or quantifier not in ("", *_QUANTIFIERS) or not is_known:
+        message = f"The local AWS does not judge the condition {operator} on {key} for {access.action}."
         raise AwsError("NotImplementedByLocalAws", message, 501)
-    found = _like(values, context[key]) if operator.endswith("Like") else context[key] in as_list(values)
-    return found != ("Not" in operator)
+    is_optional = single != plain
+    if quantifier:
+        passes = [_passes(plain, values, value) for value in access.many[name]]
+        # Of no values at all, everything is true of each, and nothing of one.
+        return _QUANTIFIERS[quantifier](passes) or (is_optional and not passes)
+    if name not in access.context:
+        return _OPERATORS[plain][1] or is_optional
+    return _passes(plain, values, access.context[name])
+
+
+def _passes(operator: str, values: object, value: str) -> bool:
+    by_pattern, negated = _OPERATORS[operator]
+    found = _like(values, value) if by_pattern else value in as_list(values)
+    return found != negated

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 
@@ -69,6 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _send(self, response: AwsResponse) -> None:
+        if response.is_lost:
+            self.close_connection = True
+            return
         self.send_response_only(response.status)
         length = str(len(response.body))
         for name, value in response.headers.items():
@@ -87,17 +91,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the log of calls is under /_local_aws/calls."""
 
 
-def build_front() -> Front:
+def build_front(time: datetime | None, hosts: bool = False) -> Front:
     """Return the front with its parts in the order in which they are asked."""
+    from tests.local_aws.clock.clock import Clock
     from tests.local_aws.parts import build_parts
 
-    return Front(build_parts())
+    return Front(build_parts(Clock(time), hosts))
 
 
-def serve(port: int = 0, until_stdin_closes: bool = False) -> int:
+def serve(port: int = 0, until_stdin_closes: bool = False, time: datetime | None = None, hosts: bool = False) -> int:
     """Serve until SIGINT or SIGTERM (or until the parent is gone); print what to export."""
     configure_moto()
-    front = build_front()
+    front = build_front(time, hosts)
     try:
         server = _Server(port, front)
     except OSError as error:
@@ -108,12 +113,15 @@ def serve(port: int = 0, until_stdin_closes: bool = False) -> int:
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     threading.Thread(target=_preload, args=(front,), daemon=True).start()
-    for name, value in exported(f"http://{HOST}:{server.server_port}").items():
+    endpoint_url = f"http://{HOST}:{server.server_port}"
+    front.start(endpoint_url)
+    for name, value in exported(endpoint_url).items():
         print(f"export {name}={value}")
     sys.stdout.flush()
     if until_stdin_closes:
         threading.Thread(target=_watch_stdin, args=(stop,), daemon=True).start()
     stop.wait()
+    front.stop()
     server.shutdown()
     server.server_close()
     return 0

@@ -79,6 +79,16 @@ def groups_of_the_same_vpc(request: AwsRequest, account: Account) -> None:
         check_groups(account, request.params.get("Groups", []), instance.vpc_id, instance.subnet_id)
 
 
+@RULES.on("ec2", "ModifyInstanceAttribute")
+def devices_that_are_there(request: AwsRequest, account: Account) -> None:
+    """Only a disk that an instance has can be changed."""
+    for instance in account.instances([request.params.get("InstanceId", "")]):
+        for mapping in request.params.get("BlockDeviceMappings", []):
+            device = mapping.get("DeviceName", "")
+            if device not in instance.block_device_mapping:
+                raise AwsError("InvalidInstanceAttributeValue", f"No device is currently mapped at {device}")
+
+
 def check_groups(account: Account, ids: Iterable[str], vpc_id: str | None, subnet_id: str | None) -> None:
     """Refuse security groups that do not exist, or are another VPC's."""
     for group_id in ids:

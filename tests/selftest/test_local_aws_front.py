@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests.local_aws import Call, LocalAws
 from tests.local_aws.calls import is_mutating
-from tests.unit.local_aws.helpers import TRUST
+from tests.selftest.helpers import TRUST
 
 
 def test_calls_are_named(aws: LocalAws, clients: dict[str, Any]) -> None:
@@ -134,3 +134,8 @@ def test_a_connection_stays_open(aws: LocalAws) -> None:
         connection.getresponse().read()
         assert connection.sock is socket
     connection.close()
+
+
+def test_without_the_switch_nothing_lives(aws: LocalAws) -> None:
+    with pytest.raises(RuntimeError, match="no such control"):
+        aws.host("i-00000000000000000")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.unit.local_aws.conftest import Host
-from tests.unit.local_aws.helpers import IN_METADATA, error_of, instance_tags
+from tests.selftest.conftest import Host
+from tests.selftest.helpers import IN_METADATA, error_of, instance_tags
 
 
 @pytest.mark.parametrize(

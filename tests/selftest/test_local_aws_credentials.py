@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local_aws import LocalAws
-from tests.unit.local_aws.helpers import error_of
+from tests.selftest.helpers import error_of
 
 
 def _policy(action: str, resource: str = "*", **more: Any) -> str:
@@ -107,7 +107,7 @@ def test_bucket_policy_lets_a_role_in(aws: LocalAws, iam: Any, s3: Any) -> None:
 
 
 def test_a_condition_that_is_not_modelled_is_said(aws: LocalAws, iam: Any, user: dict[str, str]) -> None:
-    policy = _policy("ec2:*", Condition={"StringEquals": {"aws:ResourceTag/Environment": "dev"}})
+    policy = _policy("ec2:*", Condition={"IpAddress": {"aws:SourceIp": "127.0.0.0/8"}})
     iam.put_user_policy(UserName="user", PolicyName="conditional", PolicyDocument=policy)
     with pytest.raises(ClientError, match="does not judge the condition"):
         aws.client("ec2", **user).describe_instances()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.unit.local_aws.helpers import TRUST, error_of
+from tests.selftest.helpers import TRUST, error_of
 
 ACCOUNT = "123456789012"
 

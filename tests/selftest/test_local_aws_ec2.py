@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.local_aws import LocalAws
-from tests.unit.local_aws.conftest import Host
-from tests.unit.local_aws.helpers import IN_METADATA, error_of, instance_tags
+from tests.selftest.conftest import Host
+from tests.selftest.helpers import IN_METADATA, error_of, instance_tags
 
 
 def test_terminated_instances_stay_dead(host: Host, ec2: Any, make_profile: Callable[[str], str]) -> None:
@@ -196,6 +196,13 @@ def test_disks_as_told(host: Host, ec2: Any) -> None:
     assert host.show(instance)["BlockDeviceMappings"][0]["Ebs"]["DeleteOnTermination"] is True
     ec2.modify_instance_attribute(InstanceId=instance, BlockDeviceMappings=change)
     assert host.show(instance)["BlockDeviceMappings"][0]["Ebs"]["DeleteOnTermination"] is False
+
+
+def test_a_disk_that_is_not_there_cannot_be_changed(host: Host, ec2: Any) -> None:
+    instance = host.run()["InstanceId"]
+    change = [{"DeviceName": "/dev/sdz", "Ebs": {"DeleteOnTermination": True}}]
+    call = ec2.modify_instance_attribute
+    assert error_of(call, InstanceId=instance, BlockDeviceMappings=change) == "InvalidInstanceAttributeValue"
 
 
 def test_filters_take_wildcards(host: Host, ec2: Any) -> None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,8 @@ import pytest
 from tests.local_aws import LocalAws
 from tests.local_aws.seed_images import seed_images
 from tests.local_aws.seed_network import seed_network
-from tests.unit.local_aws.helpers import TRUST
+from tests.selftest.helpers import TRUST
+from tests.selftest.living import Living
 
 
 @pytest.fixture(scope="session")
@@ -94,3 +95,26 @@ def make_profile(iam: Any) -> Callable[[str], str]:
         return arn
 
     return make
+
+
+@pytest.fixture(scope="session")
+def hosts_server() -> Iterator[LocalAws]:
+    """One endpoint with hosts for all tests of this process that need one."""
+    with LocalAws(hosts=True) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def hosts_clients(hosts_server: LocalAws) -> dict[str, Any]:
+    # A lost answer must be seen by the test, not by boto3's own second attempt: make_client allows one only.
+    return {name: hosts_server.client(name) for name in ("ec2", "iam", "s3", "ssm", "sts", "secretsmanager")}
+
+
+@pytest.fixture
+def living(hosts_server: LocalAws, hosts_clients: dict[str, Any]) -> Living:
+    """An account in which instances live; the short times are those that no test looks at."""
+    hosts_server.reset()
+    hosts_server.set_hosts(grace=5.0, initializing=0.0, invocation_delay=0.0)
+    living = Living(hosts_server, hosts_clients)
+    living.prepare()
+    return living
