@@ -1,0 +1,181 @@
+# Copyright: Contributors to the algotrading.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How site.yml deploys the controllers, keeps them, and takes over those of the old stack."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.day.controllers import FUNCTIONS, ROLES, Controllers, EventRule
+from tests.day.trading_day import AUTOMATION
+from tests.integration.account import Account
+from tests.local_aws import LocalAws
+from tests.local_aws.seed import SECRET_ID
+from tests.playbook import PlaybookRun, run_playbook
+
+START = "alpaca-websocket-lambda-daily-9am-est-qa"
+SHUTDOWN = "trading-server-shutdown-schedule-qa"
+CHAIN = "alpaca-websocket-invoke-trading-qa"
+WIDE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Controllers]:
+    """The controllers as the playbook deploys them. Tests leave them as they were, as a deployment takes its time."""
+    with LocalAws() as aws:
+        Account(aws).seed("qa", models=1)
+        run = run_playbook("qa", aws.environ, playbook=AUTOMATION)
+        assert run.status == 0, run.output
+        yield Controllers(aws)
+
+
+@pytest.fixture
+def controllers(account: Account) -> Controllers:
+    account.seed("qa", models=1)
+    return Controllers(account.aws)
+
+
+def test_a_zip_holds_what_the_function_needs_and_no_more(deployed: Controllers) -> None:
+    shared = (
+        "__init__ aws clock commands health hosts invocation labels log orders outcomes progress run_output script "
+        "settings starter steps stopper"
+    )
+    wanted = {"lambda_function.py", "run.sh", *(f"trading_common/{name}.py" for name in shared.split())}
+    secret = deployed.aws.client("secretsmanager").get_secret_value(SecretId=SECRET_ID)["SecretString"]
+    credential = json.loads(secret)["private-key"].encode()
+    for name, digest in deployed.digests().items():
+        content = deployed.package(name)
+        assert base64.b64encode(hashlib.sha256(content).digest()).decode() == digest
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            files = {entry: package.read(entry) for entry in package.namelist()}
+        assert files.keys() == wanted
+        assert files["run.sh"].startswith(b"#!")
+        assert not [entry for entry, text in files.items() if credential in text]
+        assert json.dumps(_plain(deployed.configuration(name))).find(credential.decode()) < 0
+
+
+def _plain(configuration: dict[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in configuration.items()}
+
+
+def test_a_second_run_publishes_no_version_and_changes_nothing(deployed: Controllers) -> None:
+    versions, digests = deployed.versions(), deployed.digests()
+    assert all(versions.values())
+    aws = deployed.aws
+    aws.forget_calls()
+
+    run = run_playbook("qa", aws.environ, playbook=AUTOMATION)
+    assert (run.status, run.changed) == (0, 0), run.output
+    assert Account(aws).mutating_calls() == []
+    assert deployed.versions() == versions
+    assert deployed.digests() == digests
+
+
+def test_the_old_stacks_controllers_are_taken_over_in_place(
+    controllers: Controllers, account: Account, automate: Callable[..., PlaybookRun]
+) -> None:
+    _build_old_controllers(controllers, account)
+    arns, role_ids, digests = controllers.arns(), _role_ids(account), controllers.digests()
+    rule = EventRule(account.aws, SHUTDOWN)
+    assert rule.targets() == [arns[FUNCTIONS["shutdown"]]]
+    assert "AllowExecutionFromEventBridge" in controllers.permissions(FUNCTIONS["shutdown"])
+
+    automate("qa")
+
+    assert not rule.exists()
+    assert controllers.permissions(FUNCTIONS["shutdown"]) == {"SomebodyElse"}
+    assert controllers.arns() == arns
+    assert _role_ids(account) == role_ids
+    for name, old in digests.items():
+        configuration = controllers.configuration(name)
+        assert configuration["CodeSha256"] != old
+        assert (configuration["Runtime"], configuration["Timeout"]) == ("python3.13", 900)
+        assert "OLD" not in configuration["Environment"]["Variables"]
+    for kind, role_name in ROLES.items():
+        role = account.role(role_name)
+        assert WIDE not in role.inline.values(), f"{role_name} still may everything"
+        assert [arn.split("/")[-1] for arn in role.managed] == [role_name.replace("_role_", "_policy_")]
+        assert controllers.managed_document(role.managed[0]) != WIDE, kind
+    assert controllers.schedule(SHUTDOWN)["Target"]["Arn"] == arns[FUNCTIONS["shutdown"]]
+
+    account.aws.forget_calls()
+    assert automate("qa").changed == 0
+    assert account.mutating_calls() == []
+
+
+def _build_old_controllers(controllers: Controllers, account: Account) -> None:
+    """What Terraform left: short time limits, wide policies, and a rule by which EventBridge stopped the servers."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as package:
+        package.writestr("lambda_function.py", "def lambda_handler(event, context):\n    return 'old'\n")
+    for kind, role in ROLES.items():
+        arn = account.iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+        account.iam.put_role_policy(RoleName=role, PolicyName="everything", PolicyDocument=json.dumps(WIDE))
+        policy = role.replace("_role_", "_policy_")
+        made = account.iam.create_policy(PolicyName=policy, PolicyDocument=json.dumps(WIDE))
+        account.iam.attach_role_policy(RoleName=role, PolicyArn=made["Policy"]["Arn"])
+        controllers.functions.create_function(
+            FunctionName=FUNCTIONS[kind],
+            Role=arn,
+            Runtime="python3.12",
+            Handler="lambda_function.lambda_handler",
+            Timeout=300,
+            Environment={"Variables": {"OLD": "yes", "MAX_RETRIES": "5"}},
+            Code={"ZipFile": packed.getvalue()},
+        )
+    rule = EventRule(account.aws, SHUTDOWN)
+    rule.create("cron(5 21 ? * MON-FRI *)", controllers.arns()[FUNCTIONS["shutdown"]])
+    for statement, source in (("AllowExecutionFromEventBridge", rule.arn), ("SomebodyElse", f"{rule.arn}-of-others")):
+        controllers.functions.add_permission(
+            FunctionName=FUNCTIONS["shutdown"],
+            StatementId=statement,
+            Action="lambda:InvokeFunction",
+            Principal="events.amazonaws.com",
+            SourceArn=source,
+        )
+
+
+def _role_ids(account: Account) -> dict[str, str]:
+    return {name: account.iam.get_role(RoleName=name)["Role"]["RoleId"] for name in ROLES.values()}
+
+
+def test_check_mode_announces_everything_and_makes_nothing(
+    controllers: Controllers, account: Account, automate: Callable[..., PlaybookRun]
+) -> None:
+    account.aws.forget_calls()
+    run = automate("qa", "--check", "--diff")
+    assert account.mutating_calls() == []
+    assert controllers.functions.list_functions()["Functions"] == []
+
+    tasks = _tasks(run.output)
+    announced = {
+        "controllers : Create the functions": list(FUNCTIONS.values()),
+        "controllers : Create the functions' roles": list(ROLES.values()),
+        "controllers : Create the functions' log groups": list(FUNCTIONS.values()),
+        "controllers : Say what becomes of each event": list(FUNCTIONS.values()),
+        "schedules : Set the schedules": [START, SHUTDOWN],
+    }
+    for task, items in announced.items():
+        for item in items:
+            assert f"changed: [localhost] => (item={item})" in tasks[task], f"{task} does not announce {item}"
+    assert "changed: [localhost]" in tasks["controllers : Announce the topic of alerts"]
+    assert "trading-alerts-qa would be created" in tasks["controllers : Announce the topic of alerts"]
+
+
+def _tasks(output: str) -> dict[str, str]:
+    """What each task of the collection's roles printed."""
+    parts = re.split(r"^TASK \[(?:algotrading\.aws\.)?(.*)\] \**$", output, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
