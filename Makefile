@@ -7,23 +7,27 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# The programs of a trading host, in a venv of their own as they are on another machine in life.
+HOST := $(VENV)/host
 
 # The environment that `make demo` shows.
 ENV ?= dev
 # As many tests at a time as there are cores.
 PYTEST := --numprocesses auto --dist loadgroup
-SCRIPTS := .ci/run tests/sanity/*.sh
+SCRIPTS := .ci/run files/run.sh tests/sanity/*.sh
 # Tools that call others by name find them here.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-$(READY): requirements.txt requirements-dev.txt
+$(READY): requirements.txt requirements-dev.txt tests/workload/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or later is needed, and $(PYTHON) is older: name another, as in 'make PYTHON=python3.12'." >&2; exit 1; }
 	@echo "Installing the packages into $(VENV) (a few minutes the first time) ..."
 	@if command -v uv >/dev/null; then \
 	  uv venv --quiet --clear --python $(PYTHON) $(VENV) && uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt; \
+	  uv venv --quiet --python $(PYTHON) $(HOST) && uv pip install --quiet --python $(HOST)/bin/python -r tests/workload/requirements.txt; \
 	else \
 	  $(PYTHON) -m venv --clear $(VENV) && $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt; \
+	  $(PYTHON) -m venv $(HOST) && $(HOST)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/workload/requirements.txt; \
 	fi
 	@touch $@
 
@@ -47,6 +51,7 @@ lint: $(READY)  ## ruff, mypy, yamllint, ansible-lint, shellcheck and the change
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --package ansible_collections.algotrading.aws.plugins
 	$(BIN)/mypy tests
+	$(BIN)/mypy files/lambda/common
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline --strict --profile production
 	$(BIN)/shellcheck $(SCRIPTS)
@@ -67,6 +72,14 @@ molecule: $(READY)  ## run the molecule scenario on a local AWS
 .PHONY: unit
 unit: $(READY)  ## run the unit tests
 	@$(BIN)/python -m pytest $(PYTEST) tests/unit tests/repository
+
+.PHONY: day
+day: $(READY)  ## run trading days on a local AWS: controllers, hosts, schedules; not yet a part of 'make test'
+	@$(BIN)/python -m pytest tests/day
+
+.PHONY: selftest
+selftest: $(READY)  ## run the tests of the local AWS, and of run.sh
+	@$(BIN)/python -m pytest $(PYTEST) tests/selftest tests/hosts
 
 .PHONY: integration
 integration: $(READY)  ## run the playbook on a local AWS
