@@ -17,9 +17,9 @@ from urllib.request import urlopen
 
 import pytest
 
+from tests.hosts.conftest import BUCKET, CREDENTIAL, MODEL, PREFIX, Code
 from tests.hosts.host import METADATA_TOKEN, RUN_SH, Host, until
 from tests.local_aws import LocalAws
-from tests.unit.files.conftest import BUCKET, CREDENTIAL, MODEL, PREFIX, Code
 from tests.workload.repository import advance
 
 TRADER = "backup_vscode/deployment/live_trader.py"

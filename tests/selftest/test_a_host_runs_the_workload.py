@@ -98,6 +98,7 @@ def _make_roles(client: Callable[[str], Client]) -> None:
         "trading_bucket": _BUCKET,
         "iam_secret_id": SECRET_ID,
         "iam_dashboard_commands": True,
+        "iam_nats_auth": "none",
         "iam_extra_managed_policies": [],
         "iam__caller": {"account": ACCOUNT_ID},
     }
