@@ -17,7 +17,7 @@ sys.path.insert(0, str(REPOSITORY))
 _AnsibleCollectionFinder(paths=[str(REPOSITORY / "collections")])._install()
 
 from tests.local_aws import LocalAws  # noqa: E402 - the path to it is set above
-from tests.local_aws.hosts.programs import complaint_about_programs  # noqa: E402
+from tests.local_aws.hosts.programs import complaint_about_programs  # noqa: E402 - likewise
 
 
 @pytest.fixture(scope="session")

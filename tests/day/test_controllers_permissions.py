@@ -57,8 +57,9 @@ def hosts() -> Iterator[Hosts]:
         account = Account(aws)
         for environment in ("qa", "dev"):
             account.seed(environment, models=1)
-        run = run_playbook("qa", aws.environ, playbook=AUTOMATION)
-        assert run.status == 0, run.output
+        for playbook in ("site.yml", AUTOMATION):
+            run = run_playbook("qa", aws.environ, playbook=playbook)
+            assert run.status == 0, run.output
         ids = {("qa", host.tags["Role"]): host.instance_id for host in account.hosts("qa")}
         for role in ("ingest", "trader"):
             ids["dev", role] = _launch_like(account, ids["qa", role], {"Environment": "dev", "Role": role})
