@@ -95,7 +95,7 @@ def _let_labels_hold_newlines() -> None:
             super().__init__(url_map, *items)
             self.regex = f"(?s:{self.regex})"
 
-    werkzeug_app.RegexConverter = MultilineConverter  # type: ignore[misc]
+    werkzeug_app.RegexConverter = MultilineConverter  # type: ignore[misc]  # moto's own is replaced
 
 
 def _is_flasks_own_page(request: AwsRequest, response: AwsResponse) -> bool:

@@ -53,5 +53,5 @@ def _keep_managed_policies() -> None:
             policy.attachment_count = 0
         return policies
 
-    init_aws_policies.kept = kept  # type: ignore[attr-defined]
-    IAMBackend._init_aws_policies = init_aws_policies  # type: ignore[assignment,method-assign]
+    init_aws_policies.kept = kept  # type: ignore[attr-defined]  # kept on it
+    IAMBackend._init_aws_policies = init_aws_policies  # type: ignore[assignment,method-assign]  # replaced

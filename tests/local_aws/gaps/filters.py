@@ -31,7 +31,7 @@ def more_filters(request: AwsRequest, account: Account, ask_next: AskNext) -> Aw
 
     if "client-token" not in utils.filter_dict_attribute_mapping:
         utils.filter_dict_attribute_mapping.update(_NAMES)
-        utils.instance_value_in_filter_values = _matches  # type: ignore[assignment]
+        utils.instance_value_in_filter_values = _matches  # type: ignore[assignment]  # moto's own is replaced
     return ask_next(request)
 
 

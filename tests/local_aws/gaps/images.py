@@ -22,7 +22,7 @@ def register_image(request: AwsRequest, account: Account, ask_next: AskNext) -> 
     """Keep the root device and the architecture too, and let each image be newer than those before it."""
     from moto.ec2.models.amis import Ami
 
-    Ami.block_device_mappings = property(_mappings)  # type: ignore[assignment]
+    Ami.block_device_mappings = property(_mappings)  # type: ignore[assignment]  # moto's own is replaced
     earlier = [image.creation_date for image in account.ec2.amis.values()]
     response = ask_next(request)
     made = re.search(rb"<imageId>([^<]+)</imageId>", response.body)
