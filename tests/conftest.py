@@ -16,8 +16,11 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 _AnsibleCollectionFinder(paths=[str(REPOSITORY / "collections")])._install()
 
-from tests.local_aws import LocalAws  # noqa: E402 - the path to it is set above
-from tests.local_aws.hosts.programs import complaint_about_programs  # noqa: E402 - likewise
+# The path to these is set above.
+from tests.integration.account import Account  # noqa: E402
+from tests.local_aws import LocalAws  # noqa: E402
+from tests.local_aws.hosts.programs import complaint_about_programs  # noqa: E402
+from tests.playbook import PlaybookRun, Site, run_playbook  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +35,23 @@ def aws(server: LocalAws) -> LocalAws:
     """A local AWS with an empty account."""
     server.reset()
     return server
+
+
+@pytest.fixture
+def account(aws: LocalAws) -> Account:
+    return Account(aws)
+
+
+@pytest.fixture
+def site(aws: LocalAws) -> Site:
+    """Run `ansible-playbook site.yml` on an environment, and fail with its output where it should not fail."""
+
+    def run(environment: str, *arguments: str) -> PlaybookRun:
+        run = run_playbook(environment, aws.environ, *arguments)
+        assert run.status == 0, run.output
+        return run
+
+    return run
 
 
 @pytest.fixture(scope="session")

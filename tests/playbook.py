@@ -33,6 +33,10 @@ class PlaybookRun:
         return int(recap[1])
 
 
+# Runs site.yml on the environment that it is given, with further arguments.
+Site = Callable[..., PlaybookRun]
+
+
 def start_playbook(
     environment: str, environ: Mapping[str, str], *arguments: str, playbook: str = "site.yml"
 ) -> subprocess.Popen[str]:

@@ -10,17 +10,16 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.day.controllers import FUNCTIONS, ROLES, Controllers, EventRule
-from tests.day.trading_day import AUTOMATION
 from tests.integration.account import Account
 from tests.local_aws import LocalAws
 from tests.local_aws.seed import SECRET_ID
-from tests.playbook import PlaybookRun, run_playbook
+from tests.playbook import Site, run_playbook
 
 START = "alpaca-websocket-lambda-daily-9am-est-qa"
 SHUTDOWN = "trading-server-shutdown-schedule-qa"
@@ -37,7 +36,7 @@ def deployed() -> Iterator[Controllers]:
     """The controllers as the playbook deploys them. Tests leave them as they were, as a deployment takes its time."""
     with LocalAws() as aws:
         Account(aws).seed("qa", models=1)
-        run = run_playbook("qa", aws.environ, playbook=AUTOMATION)
+        run = run_playbook("qa", aws.environ)
         assert run.status == 0, run.output
         yield Controllers(aws)
 
@@ -77,7 +76,7 @@ def test_a_second_run_publishes_no_version_and_changes_nothing(deployed: Control
     aws = deployed.aws
     aws.forget_calls()
 
-    run = run_playbook("qa", aws.environ, playbook=AUTOMATION)
+    run = run_playbook("qa", aws.environ)
     assert (run.status, run.changed) == (0, 0), run.output
     assert Account(aws).mutating_calls() == []
     assert deployed.versions() == versions
@@ -85,7 +84,7 @@ def test_a_second_run_publishes_no_version_and_changes_nothing(deployed: Control
 
 
 def test_the_old_stacks_controllers_are_taken_over_in_place(
-    controllers: Controllers, account: Account, automate: Callable[..., PlaybookRun]
+    controllers: Controllers, account: Account, site: Site
 ) -> None:
     _build_old_controllers(controllers, account)
     arns, role_ids, digests = controllers.arns(), _role_ids(account), controllers.digests()
@@ -93,7 +92,7 @@ def test_the_old_stacks_controllers_are_taken_over_in_place(
     assert rule.targets() == [arns[FUNCTIONS["shutdown"]]]
     assert "AllowExecutionFromEventBridge" in controllers.permissions(FUNCTIONS["shutdown"])
 
-    automate("qa")
+    site("qa")
 
     assert not rule.exists()
     assert controllers.permissions(FUNCTIONS["shutdown"]) == {"SomebodyElse"}
@@ -112,7 +111,7 @@ def test_the_old_stacks_controllers_are_taken_over_in_place(
     assert controllers.schedule(SHUTDOWN)["Target"]["Arn"] == arns[FUNCTIONS["shutdown"]]
 
     account.aws.forget_calls()
-    assert automate("qa").changed == 0
+    assert site("qa").changed == 0
     assert account.mutating_calls() == []
 
 
@@ -153,10 +152,10 @@ def _role_ids(account: Account) -> dict[str, str]:
 
 
 def test_check_mode_announces_everything_and_makes_nothing(
-    controllers: Controllers, account: Account, automate: Callable[..., PlaybookRun]
+    controllers: Controllers, account: Account, site: Site
 ) -> None:
     account.aws.forget_calls()
-    run = automate("qa", "--check", "--diff")
+    run = site("qa", "--check", "--diff")
     assert account.mutating_calls() == []
     assert controllers.functions.list_functions()["Functions"] == []
 

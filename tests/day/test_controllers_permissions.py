@@ -12,7 +12,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.day.controllers import ROLES, Controllers
-from tests.day.trading_day import AUTOMATION
 from tests.integration.account import Account
 from tests.local_aws import LocalAws
 from tests.local_aws.seed import BUCKETS, SECRET_ID
@@ -57,9 +56,8 @@ def hosts() -> Iterator[Hosts]:
         account = Account(aws)
         for environment in ("qa", "dev"):
             account.seed(environment, models=1)
-        for playbook in ("site.yml", AUTOMATION):
-            run = run_playbook("qa", aws.environ, playbook=playbook)
-            assert run.status == 0, run.output
+        run = run_playbook("qa", aws.environ)
+        assert run.status == 0, run.output
         ids = {("qa", host.tags["Role"]): host.instance_id for host in account.hosts("qa")}
         for role in ("ingest", "trader"):
             ids["dev", role] = _launch_like(account, ids["qa", role], {"Environment": "dev", "Role": role})

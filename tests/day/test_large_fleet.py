@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.day.trading_day import AUTOMATION
 from tests.integration.account import Account, Host
 from tests.local_aws import LocalAws
 from tests.playbook import run_playbook
@@ -63,9 +62,7 @@ def fleet() -> Iterator[Fleet]:
         account.seed("qa", models=MODELS)
         # The agent that never comes is waited for as long as the function has time.
         arguments = ("-e", "controllers_timeout=90", "-e", "controllers_retry_attempts=0")
-        for playbook in ("site.yml", AUTOMATION):
-            run = run_playbook("qa", aws.environ, *arguments, playbook=playbook)
-            assert run.status == 0, run.output
+        run = run_playbook("qa", aws.environ, *arguments)
         assert run.status == 0, run.output
         yield _make_ill(aws, account)
 

@@ -19,7 +19,6 @@ from tests.local_aws.seed import BUCKETS, SECRET_ID
 from tests.playbook import run_playbook
 from tests.workload.repository import make_repository, serve_repository
 
-AUTOMATION = "playbooks/automation.yml"
 NEW_YORK = ZoneInfo("America/New_York")
 
 
@@ -70,7 +69,6 @@ def provisioned_day(folder: Path, *arguments: str, models: int) -> Iterator[Day]
         path = folder / "algo-modeling-v2.git"
         day = Day(aws, account, path, make_repository(path))
         url = stack.enter_context(serve_repository(path, day.credential()))
-        for playbook in ("site.yml", AUTOMATION):
-            run = run_playbook("qa", aws.environ, "-e", f"trading_repository={url}", *arguments, playbook=playbook)
-            assert run.status == 0, run.output
+        run = run_playbook("qa", aws.environ, "-e", f"trading_repository={url}", *arguments)
+        assert run.status == 0, run.output
         yield day

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.integration.account import Account, Host
-from tests.integration.conftest import Site
 from tests.local_aws.seed import BUCKETS
+from tests.playbook import Site
 
 ENVIRONMENTS = ("dev", "qa", "prod")
 ACCOUNT_ID = "123456789012"

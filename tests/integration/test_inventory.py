@@ -8,10 +8,9 @@ import json
 import subprocess
 
 from tests.integration.account import Account
-from tests.integration.conftest import Site
 from tests.local_aws.seed import BUCKETS
 from tests.local_aws.seed_models import delete_model, model_names
-from tests.playbook import BIN, REPOSITORY
+from tests.playbook import BIN, REPOSITORY, Site
 
 
 def test_hosts_are_found_by_name_and_group(account: Account, site: Site) -> None:

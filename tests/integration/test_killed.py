@@ -11,8 +11,7 @@ import time
 from collections.abc import Callable
 
 from tests.integration.account import Account
-from tests.integration.conftest import Site
-from tests.playbook import start_playbook
+from tests.playbook import Site, start_playbook
 
 SERVERS = 20
 LAUNCHED = 7

@@ -7,10 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.integration.account import Account
-from tests.integration.conftest import Site
 from tests.local_aws.seed import BUCKETS
 from tests.local_aws.seed_models import delete_model, model_names, put_model
-from tests.playbook import REPOSITORY
+from tests.playbook import REPOSITORY, Site
 
 BUCKET = BUCKETS["qa"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 from tests.integration.account import Account
-from tests.integration.conftest import Site
+from tests.playbook import Site
 
 MANAGED = ["-e", json.dumps({"trading_network_manage": True, "trading_dashboard_cidrs": ["203.0.113.0/24"]})]
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.integration.account import Account
-from tests.integration.conftest import Site
 from tests.local_aws.seed import BUCKETS
 from tests.local_aws.seed_models import delete_model, model_names
+from tests.playbook import Site
 
 # What is seeded, how the playbook is called, and what it must say.
 REFUSALS: dict[str, tuple[dict[str, Any], list[str], str]] = {

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.integration.account import Account, Host
-from tests.integration.conftest import Site
 from tests.local_aws.seed import BUCKETS
 from tests.local_aws.seed_models import model_names
+from tests.playbook import Site
 
 BUCKET = BUCKETS["qa"]
 TRUST = {

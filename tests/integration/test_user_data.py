@@ -16,8 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.integration.account import Account, Host
-from tests.integration.conftest import Site
-from tests.playbook import BIN
+from tests.playbook import BIN, Site
 
 HOSTILE_BRANCH = 'it\'s $(touch pwned) "x"; `touch pwned`'
 TOKEN = "a-token"  # noqa: S105 - of the metadata service below
