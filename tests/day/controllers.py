@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
@@ -55,6 +57,11 @@ class Controllers:
         with build_opener(ProxyHandler({})).open(location) as answer:
             content: bytes = answer.read()
         return content
+
+    def unpacked(self, name: str) -> bytes:
+        """All files of the zip that is deployed, one after the other."""
+        with zipfile.ZipFile(io.BytesIO(self.package(name))) as package:
+            return b"".join(package.read(entry) for entry in package.namelist())
 
     def permissions(self, name: str) -> set[str]:
         """The ids of the statements of a function's own policy."""

@@ -7,12 +7,13 @@ All tests share one environment. Each begins with its hosts stopped, after a day
 
 from __future__ import annotations
 
+import fcntl
 import json
 import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +42,9 @@ def shared_day(host_programs: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def day(shared_day: Day) -> Iterator[Day]:
+def day(shared_day: Day) -> Day:
     stop_all(shared_day)
-    yield shared_day
-    shared_day.aws.scale_waits(0.01)
-    for name in (FEED, FLEET, SHUTDOWN):
-        shared_day.aws.time_limit(name, None)
+    return shared_day
 
 
 def invoke(day: Day, function: str, event: dict[str, Any]) -> None:
@@ -62,7 +60,10 @@ def start(day: Day, **event: str) -> None:
 
 def stop_all(day: Day) -> None:
     """Stop all hosts by EC2, as somebody at the console would, and wait until their last process has ended."""
-    day.account.ec2.stop_instances(InstanceIds=[host.instance_id for host in day.account.hosts("qa")])
+    ids = [host.instance_id for host in day.account.hosts("qa")]
+    for instance_id in ids:
+        day.aws.refuse_stop(instance_id, False)
+    day.account.ec2.stop_instances(InstanceIds=ids)
     wait_until(lambda: day.states() == {"stopped"}, 90)
 
 
@@ -324,3 +325,118 @@ def test_events_that_come_twice_start_nothing_twice(day: Day) -> None:
     assert [each.error for each in invocations] == [None] * 5
     assert_each_runs_once(day)
     assert_never_two(day, seen)
+
+
+@contextmanager
+def _busy(day: Day, hosts: list[Host]) -> Iterator[None]:
+    """Let run.sh wait on these hosts, as it does while another one is at work there."""
+    with ExitStack() as stack:
+        for host in hosts:
+            lock = stack.enter_context((day.aws.host(host.instance_id).home / "run/run.lock").open("a"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def test_an_invocation_that_is_cut_off_in_the_middle_is_gone_on_with(day: Day) -> None:
+    fleets, told = len(day.aws.invocations(FLEET)), len(alerts(day))
+    day.aws.forget_calls()
+    with most_seen(day) as seen:
+        with _busy(day, day.account.traders("qa")):
+            invoke(day, FEED, {})
+            wait_until(lambda: _commands(day) == 2, 180)
+            day.aws.time_out(FLEET)
+            wait_until(lambda: len(day.aws.invocations(FLEET)) == fleets + 2, 60)
+        day.aws.wait_until_idle(180)
+
+    cut_off, retry = day.aws.invocations(FLEET)[fleets:]
+    assert cut_off.error is not None
+    assert "timed out" in cut_off.error["errorMessage"]
+    assert retry.request_id == cut_off.request_id
+    assert retry.error is None, retry.error
+    assert {outcome["status"] for outcome in retry.result["outcomes"]} == {"running"}
+    assert _commands(day) == 2, "the retry sent run.sh once more"
+    assert_each_runs_once(day)
+    assert_never_two(day, seen)
+    assert len(alerts(day)) == told
+
+
+def _commands(day: Day) -> int:
+    """How many commands were sent: one to the feed, one to all traders."""
+    return [call.operation for call in day.aws.calls()].count("SendCommand")
+
+
+@contextmanager
+def _more_traders(day: Day, *names: str) -> Iterator[dict[str, str]]:
+    """Hosts beside the models' own that are up; their ids by their names."""
+    model = day.account.traders("qa")[0].described
+    ids = {}
+    for name in names:
+        tags = {"Name": name, "Environment": "qa", "Role": "trader"}
+        launched = day.account.ec2.run_instances(
+            ImageId=model["ImageId"],
+            InstanceType=model["InstanceType"],
+            SubnetId=model["SubnetId"],
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[
+                {"ResourceType": "instance", "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
+            ],
+        )
+        ids[name] = launched["Instances"][0]["InstanceId"]
+    wait_until(lambda: all(day.aws.host(each).state == "running" for each in ids.values()), 120)
+    try:
+        yield ids
+    finally:
+        for each in ids.values():
+            day.aws.set_state(each, None)
+        day.account.ec2.terminate_instances(InstanceIds=list(ids.values()))
+
+
+def test_a_host_that_refuses_to_stop_keeps_no_other_one_up(day: Day) -> None:
+    start(day)
+    ec2, stubborn, other, feed = day.account.ec2, *day.account.traders("qa"), feed_host(day)
+    told = len(alerts(day))
+    with _more_traders(day, "stopped", "pending", "stopping", "shutting-down", "terminated") as ids:
+        ec2.stop_instances(InstanceIds=[ids["stopped"], ids["stopping"]])
+        ec2.terminate_instances(InstanceIds=[ids["shutting-down"], ids["terminated"]])
+        for state in ("pending", "stopping", "shutting-down"):
+            day.aws.set_state(ids[state], state)
+        wait_until(lambda: _states(day).items() >= {each: each for each in ids}.items(), 60)
+        day.aws.refuse_stop(stubborn.instance_id)
+        invoke(day, SHUTDOWN, {})
+        wait_until(lambda: day.aws.host(other.instance_id).state == "stopped", 120)
+        # A host that boots cannot be stopped; the shutdown waits for it, and keeps the feed until no trader is up.
+        assert day.aws.host(feed.instance_id).state == "running"
+        for state in ("pending", "stopping", "shutting-down"):
+            day.aws.set_state(ids[state], None)
+        day.aws.wait_until_idle(180)
+
+        states = _states(day)
+        down = dict.fromkeys([other.name, feed.name, "stopped", "pending", "stopping"], "stopped")
+        gone = dict.fromkeys(["shutting-down", "terminated"], "terminated")
+        assert states == {stubborn.name: "running"} | down | gone
+
+    for attempt in day.aws.invocations(SHUTDOWN)[-ATTEMPTS:]:
+        found = failures(attempt)
+        assert list(found) == [stubborn.name]
+        assert "AWS refused to stop it: " in found[stubborn.name]
+    (alert,) = alerts(day)[told:]
+    assert stubborn.name in alert
+    assert "AWS refused to stop it: " in alert
+    for host in (other, feed):
+        assert not find_processes([host.instance_id])
+    # Its trader was asked to end in any case, with its last upload.
+    assert not running(stubborn)
+
+
+def _states(day: Day) -> dict[str, str]:
+    """The states of qa's hosts by their names, as EC2 tells them."""
+    pages = day.account.ec2.get_paginator("describe_instances").paginate(
+        Filters=[{"Name": "tag:Environment", "Values": ["qa"]}]
+    )
+    instances = [each for page in pages for group in page["Reservations"] for each in group["Instances"]]
+    return {_name(each): each["State"]["Name"] for each in instances}
+
+
+def _name(instance: dict[str, Any]) -> str:
+    return next(str(tag["Value"]) for tag in instance["Tags"] if tag["Key"] == "Name")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.day.secrecy import places_of, secret_in_processes
 from tests.day.trading_day import Day, next_monday, provisioned_day, wait_until
 from tests.local_aws.hosts.processes import find_processes
 from tests.local_aws.seed_models import model_names
@@ -29,8 +30,10 @@ def test_a_day_runs_by_itself(day: Day) -> None:
     aws.set_time(next_monday(8, 29))
     assert aws.invocations("AlpacaWebsocketLambda_qa") == []
 
-    aws.set_time(next_monday(8, 30))
-    aws.wait_until_idle(240)
+    with secret_in_processes(day, day.credential()) as shown:
+        aws.set_time(next_monday(8, 30))
+        aws.wait_until_idle(240)
+    assert shown == set()
 
     (feed,) = aws.invocations("AlpacaWebsocketLambda_qa")
     assert feed.error is None, feed.error
@@ -51,6 +54,7 @@ def test_a_day_runs_by_itself(day: Day) -> None:
     for host in day.account.hosts("qa"):
         assert not find_processes([host.instance_id])
     _check_uploads(day)
+    assert places_of(day, day.credential()) == []
 
 
 def _trades(day: Day, instance_id: str) -> list[Path]:

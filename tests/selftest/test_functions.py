@@ -103,15 +103,25 @@ def test_the_time_limit_kills_it_and_what_it_started(workshop: Workshop) -> None
             print("pid", subprocess.Popen(["sleep", "60"]).pid, flush=True)
             time.sleep(60)
     """
-    workshop.make("f", source, Timeout=300)
-    workshop.aws.time_limit("f", 0.4)
+    workshop.make("f", source, Timeout=2)
     error = workshop.call("f")[1]
     assert error["errorType"] == "Sandbox.Timedout"
-    assert error["errorMessage"].endswith("Error: Task timed out after 0.40 seconds")
+    assert error["errorMessage"].endswith("Error: Task timed out after 2.00 seconds")
     record = workshop.aws.invocations("f")[0]
     assert "Task timed out" in record.log
     pid = int(record.log.split("pid ")[1].split()[0])
     assert _is_gone(pid)
+
+
+def test_a_test_can_let_its_time_be_over(workshop: Workshop) -> None:
+    workshop.make("f", "import time\n\ndef lambda_handler(event, context):\n    time.sleep(60)", Timeout=300)
+    workshop.aws.client("lambda").invoke(FunctionName="f", InvocationType="Event")
+    while not workshop.aws.invocations("f"):
+        time.sleep(0.02)
+    workshop.aws.time_out("f")
+    while not (error := workshop.aws.invocations("f")[0].error):
+        time.sleep(0.02)
+    assert error["errorMessage"].endswith("Error: Task timed out after 300.00 seconds")
 
 
 def _is_gone(pid: int) -> bool:

@@ -38,9 +38,9 @@ class FunctionControls:
         """Let the next asynchronous event of a function be delivered twice, as AWS sometimes does."""
         self._control("POST", "functions/duplicate_next_event", {"function": function})
 
-    def time_limit(self, function: str, seconds: float | None) -> None:
-        """Kill a function's invocations after so many seconds, though they think they have all of their timeout."""
-        self._control("POST", "functions/time_limit", {"function": function, "seconds": seconds})
+    def time_out(self, function: str) -> None:
+        """End what runs of a function now, as its timeout would, though it thinks that it has all of it."""
+        self._control("POST", "functions/time_out", {"function": function})
 
     def sns_messages(self, topic_arn: str) -> list[dict[str, Any]]:
         """Return what was published to a topic, the oldest first: message_id, message, subject."""

@@ -13,20 +13,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._limits: dict[str, float] = {}
         self._duplicates: Counter[str] = Counter()
-
-    def set_time_limit(self, function: str, seconds: float | None) -> None:
-        """Kill a function's invocations after so many seconds, as its timeout would; None ends this."""
-        with self._lock:
-            self._limits.pop(function, None)
-            if seconds is not None:
-                self._limits[function] = seconds
-
-    def limit(self, function: str, timeout: float) -> float:
-        """Return after how many seconds an invocation is killed."""
-        with self._lock:
-            return min(timeout, self._limits.get(function, timeout))
 
     def duplicate_next_event(self, function: str) -> None:
         """Deliver the next asynchronous event of a function twice."""
@@ -44,5 +31,4 @@ class Faults:
     def reset(self) -> None:
         """Let everything go right again."""
         with self._lock:
-            self._limits.clear()
             self._duplicates.clear()

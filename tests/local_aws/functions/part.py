@@ -89,14 +89,14 @@ class Functions:
             ("POST", "functions/idle"): lambda timeout: self._events.wait_until_idle(timeout),
             ("POST", "functions/undelivered"): lambda: [asdict(each) for each in self._events.undelivered()],
             ("POST", "functions/duplicate_next_event"): self._faults.duplicate_next_event,
-            ("POST", "functions/time_limit"): self._faults.set_time_limit,
+            ("POST", "functions/time_out"): lambda function: self._runner.time_out(function),
             ("POST", "sns/messages"): self._messages,
         }
 
     def _begin(self) -> None:
         if self._front is None:
             raise RuntimeError("the functions were not started")
-        self._runner = Runner(self._front, self._front.state / "functions", self._faults, self._clock)
+        self._runner = Runner(self._front, self._front.state / "functions", self._clock)
         self._events = Events(self._runner, self._clock, self._configs, self._faults)
 
     def _invocations(self, function: str) -> list[dict[str, object]]:

@@ -31,7 +31,6 @@ class Order:
     payload: bytes
     log_stream: str
     # Seconds until it is killed; the function itself sees its timeout.
-    limit: float
     environ: dict[str, str]
 
 
@@ -48,6 +47,7 @@ class Process:
     """Runs one order; `kill` may be called by any thread, at any time."""
 
     def __init__(self, order: Order, task_root: Path, work: Path) -> None:
+        self.function = order.function.name
         self._order = order
         self._task_root = task_root
         self._work = work
@@ -61,7 +61,7 @@ class Process:
         with tempfile.TemporaryDirectory(dir=self._work) as name:
             folder = Path(name)
             self._write_request(folder)
-            timer = threading.Timer(self._order.limit, self._time_out)
+            timer = threading.Timer(self._order.function.timeout, self.time_out)
             timer.daemon = True
             with (folder / "log").open("ab") as log:
                 process = self._start(folder, log.fileno())
@@ -87,7 +87,8 @@ class Process:
         if process.stdin:
             process.stdin.close()
 
-    def _time_out(self) -> None:
+    def time_out(self) -> None:
+        """End it as its function's timeout does."""
         self._timed_out = True
         self.kill()
 
@@ -137,7 +138,9 @@ class Process:
     def _outcome(self, folder: Path, process: subprocess.Popen[bytes] | None) -> Outcome:
         printed = (folder / "log").read_text(errors="replace").replace(str(self._task_root), "/var/task")
         if self._timed_out:
-            return self._broken(printed, "Sandbox.Timedout", f"Task timed out after {self._order.limit:.2f} seconds")
+            return self._broken(
+                printed, "Sandbox.Timedout", f"Task timed out after {self._order.function.timeout:.2f} seconds"
+            )
         for name, failed in (("error", True), ("response", False)):
             if (folder / name).exists():
                 return self._within_size(Outcome((folder / name).read_bytes(), failed, printed))

@@ -18,7 +18,6 @@ from tests.local_aws.clock.clock import Clock
 from tests.local_aws.front import Front
 from tests.local_aws.functions.code import CodeStore
 from tests.local_aws.functions.deployed import Deployed, find_deployed
-from tests.local_aws.functions.faults import Faults
 from tests.local_aws.functions.logs import new_stream, write_log
 from tests.local_aws.functions.process import Order, Outcome, Process, lambda_environ
 from tests.local_aws.functions.records import Invocation
@@ -32,9 +31,8 @@ class AccountGoneError(Exception):
 class Runner:
     """One account's invocations, until it is closed; safe for threads."""
 
-    def __init__(self, front: Front, folder: Path, faults: Faults, clock: Clock) -> None:
+    def __init__(self, front: Front, folder: Path, clock: Clock) -> None:
         self._front = front
-        self._faults = faults
         self._clock = clock
         self._code = CodeStore(folder / "code")
         self._work = folder / "work"
@@ -76,6 +74,13 @@ class Runner:
         with self._lock:
             return [record for record in self._invocations if record.function == function]
 
+    def time_out(self, function: str) -> None:
+        """End a function's running invocations as its timeout would."""
+        with self._lock:
+            processes = [each for each in self._processes if each.function == function]
+        for process in processes:
+            process.time_out()
+
     def close(self) -> None:
         """Kill what runs; the caller holds the front's lock, or the server ends."""
         self.closed.set()
@@ -88,8 +93,7 @@ class Runner:
         stream = new_stream(function.version)
         keys = role_variables(function.role_arn, function.name)
         environ = lambda_environ(function, stream, keys, self._front.endpoint_url)
-        limit = self._faults.limit(function.name, function.timeout)
-        return Order(function, request_id, payload, stream, limit, environ)
+        return Order(function, request_id, payload, stream, environ)
 
     @contextlib.contextmanager
     def _running(self, process: Process, record: Invocation) -> Iterator[None]:

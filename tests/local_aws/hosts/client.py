@@ -88,9 +88,9 @@ class HostControls:
         """Let the agent be heard of no more."""
         self._control("POST", "hosts/agent", {"instance_id": instance_id, "seconds": None})
 
-    def refuse_stop(self, instance_id: str) -> None:
-        """Let every StopInstances that names this instance fail."""
-        self._control("POST", "hosts/refuse_stop", {"instance_id": instance_id})
+    def refuse_stop(self, instance_id: str, refuse: bool = True) -> None:
+        """Let every StopInstances that names this instance fail, or none any more."""
+        self._control("POST", "hosts/refuse_stop", {"instance_id": instance_id, "refuse": refuse})
 
     def set_state(self, instance_id: str, state: str | None) -> None:
         """Pin the state that EC2 shows; None shows the real one again."""

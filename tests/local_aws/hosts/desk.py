@@ -59,10 +59,10 @@ class Desk:
         self._find(instance_id)
         self._faults.late[instance_id] = seconds
 
-    def refuse_stop(self, instance_id: str) -> None:
-        """Let an instance refuse to stop."""
+    def refuse_stop(self, instance_id: str, refuse: bool) -> None:
+        """Let an instance refuse to stop, or not any more."""
         self._find(instance_id)
-        self._faults.refusing.add(instance_id)
+        (self._faults.refusing.add if refuse else self._faults.refusing.discard)(instance_id)
 
     def state(self, instance_id: str, state: str | None) -> None:
         """Pin a state."""
