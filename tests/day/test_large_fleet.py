@@ -20,14 +20,14 @@ from tests.playbook import run_playbook
 MODELS = 120
 FUNCTION = "TradingServerLambda_qa"
 COMMIT = "c0ffee" * 6 + "c0de"
-EVENT = {"feed_address": "127.11.0.4", "commit": COMMIT, "deadline": None}
+EVENT = {"feed_address": "10.11.0.4", "commit": COMMIT, "deadline": None}
 TRADES = {
     "role": "trader",
     "action": "start",
     "commit": COMMIT,
     "changed": True,
     "services": {"trader": "running", "upload": "running"},
-    "address": "127.11.0.9",
+    "address": "10.11.0.9",
     "error": None,
 }
 FAILS = TRADES | {"services": {"trader": "failed", "upload": "running"}, "error": "The trader ended at once."}

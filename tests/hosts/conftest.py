@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,14 @@ def cloud(aws: LocalAws) -> LocalAws:
     return aws
 
 
+@pytest.fixture(scope="session")
+def addresses(server: LocalAws) -> Iterator[str]:
+    """Addresses for hosts; as the network is this process's server's alone, no other test process has them."""
+    return map(str, ip_network(server.networks["dev"]).hosts())
+
+
 @pytest.fixture
-def hosts(cloud: LocalAws, code: Code, tmp_path: Path) -> Iterator[Callable[..., Host]]:
+def hosts(cloud: LocalAws, code: Code, addresses: Iterator[str], tmp_path: Path) -> Iterator[Callable[..., Host]]:
     """Make hosts by role."""
     with ExitStack() as stack:
 
@@ -58,7 +65,7 @@ def hosts(cloud: LocalAws, code: Code, tmp_path: Path) -> Iterator[Callable[...,
             if role == "trader":
                 tags |= dict(zip(("ModelType", "Symbol", "ModelNumber"), MODEL, strict=True))
             facts = {f"tags/instance/{key}": value for key, value in tags.items()}
-            host = stack.enter_context(make_host(tmp_path / f"host of {role}", cloud.environ, **facts))
+            host = stack.enter_context(make_host(tmp_path / f"host of {role}", cloud.environ, next(addresses), **facts))
             (host.home / "deployment_config.txt").write_text(f"bucket_name={BUCKET}\ngit_branch=main\n")
             host.environ |= {"TRADING_REPOSITORY": code.url} | variables
             return host

@@ -7,7 +7,6 @@ from __future__ import annotations
 import getpass
 import json
 import os
-import random
 import signal
 import subprocess
 import threading
@@ -137,12 +136,10 @@ def until(condition: Callable[[], object], seconds: float = 15) -> None:
 
 
 @contextmanager
-def make_host(home: Path, aws_environ: Mapping[str, str], **facts: str) -> Iterator[Host]:
-    """Make a host, and let none of its processes outlive the block."""
+def make_host(home: Path, aws_environ: Mapping[str, str], address: str, **facts: str) -> Iterator[Host]:
+    """Make a host with an address of its own, and let none of its processes outlive the block."""
     home.mkdir(exist_ok=True)
     marker = f"TRADING_LOCAL_HOST={uuid.uuid4().hex}"
-    numbers = random.SystemRandom()
-    address = f"127.{numbers.randint(32, 250)}.{numbers.randint(1, 250)}.{numbers.randint(1, 250)}"
     known = {"local-ipv4": address, "placement/region": "us-east-1"} | facts
     with _serve_metadata(known) as endpoint:
         environ = {name: value for name, value in aws_environ.items() if name.startswith("AWS_")}

@@ -16,6 +16,7 @@ from functools import partial
 from tests.local_aws.client import LocalAws
 from tests.local_aws.clients import make_client
 from tests.local_aws.environment import is_loopback
+from tests.local_aws.networks import ENVIRONMENTS
 from tests.local_aws.seed import Seed, apply_seed
 
 
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(run=_run)
 
     seed = commands.add_parser("seed", help="seed the endpoint that AWS_ENDPOINT_URL names")
-    seed.add_argument("--env", required=True, choices=("dev", "qa", "prod"))
+    seed.add_argument("--env", required=True, choices=ENVIRONMENTS)
     _add_seed_options(seed)
     seed.set_defaults(run=_seed)
     return parser

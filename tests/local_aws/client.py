@@ -4,20 +4,17 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 from tests.local_aws.calls import Call
 from tests.local_aws.clients import Client, make_client
 from tests.local_aws.clock.client import ClockControls
-from tests.local_aws.control import PREFIX
+from tests.local_aws.control_client import ask
 from tests.local_aws.environment import environment_for
 from tests.local_aws.functions.client import FunctionControls
 from tests.local_aws.hosts.client import HostControls
@@ -99,6 +96,12 @@ class LocalAws(HostControls, FunctionControls, ClockControls):
         """The folder of the endpoint's state, which goes with it."""
         return Path(self._control("GET", "state"))
 
+    @property
+    def networks(self) -> dict[str, str]:
+        """The network of each environment, which the hosts of no other local AWS are in."""
+        networks: dict[str, str] = self._control("GET", "networks")
+        return networks
+
     def calls(self) -> list[Call]:
         """Return the API calls since the start, the last reset or the last `forget_calls`."""
         return [Call(**fields) for fields in self._control("GET", "calls")]
@@ -137,14 +140,4 @@ class LocalAws(HostControls, FunctionControls, ClockControls):
         raise RuntimeError(f"the local AWS ended at once, with status {self._process.wait()}")
 
     def _control(self, method: str, name: str, arguments: dict[str, Any] | None = None) -> Any:
-        # Not urllib: a proxy that this machine's environment names must not be asked.
-        connection = http.client.HTTPConnection(urlsplit(self.endpoint_url).netloc, timeout=60)
-        try:
-            connection.request(method, PREFIX + name, json.dumps(arguments) if arguments else None)
-            answer = connection.getresponse()
-            document = json.loads(answer.read())
-        finally:
-            connection.close()
-        if answer.status != 200:
-            raise RuntimeError(f"{method} {name}: {document}")
-        return document
+        return ask(self.endpoint_url, method, name, arguments)

@@ -23,6 +23,7 @@ class Control:
         self._routes: dict[tuple[str, str], Callable[..., object]] = {
             ("GET", "ready"): lambda: "ready",
             ("GET", "state"): lambda: str(front.state),
+            ("GET", "networks"): lambda: front.networks,
             ("GET", "calls"): lambda: [asdict(call) for call in front.calls.all()],
             ("DELETE", "calls"): front.calls.forget,
             ("GET", "waiting"): lambda: front.gate.waiting,

@@ -19,6 +19,7 @@ from tests.local_aws.gate import Gate
 from tests.local_aws.identify import identify
 from tests.local_aws.losses import Losses
 from tests.local_aws.messages import AwsRequest, AwsResponse
+from tests.local_aws.networks import claim_networks
 
 AskNext = Callable[[AwsRequest], AwsResponse]
 
@@ -74,6 +75,7 @@ class Front:
         self.state = Path()
         self.gate = Gate()
         self.losses = Losses()
+        self._networks = claim_networks()
         # One call at a time: moto keeps its world in plain dictionaries that are not safe for threads.
         self.lock = threading.RLock()
 
@@ -109,6 +111,11 @@ class Front:
         """The parts that work between calls."""
         return [part for part in self.parts if isinstance(part, Worker)]
 
+    @property
+    def networks(self) -> dict[str, str]:
+        """The network of each environment, this server's alone."""
+        return self._networks.cidrs
+
     def start(self, endpoint_url: str) -> None:
         """Let the parts begin that work between calls."""
         self.endpoint_url = endpoint_url
@@ -121,6 +128,7 @@ class Front:
         for worker in reversed(self.workers):
             worker.stop()
         shutil.rmtree(self.state, ignore_errors=True)
+        self._networks.release()
 
     def reset(self) -> None:
         """Empty the account and the log, and hold nothing back any more."""

@@ -1,6 +1,6 @@
 # Copyright: Contributors to the algotrading.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Makes an account as a user has it before the first run of the playbooks; through boto3 only."""
+"""Makes an account as a user has it before the first run of the playbooks."""
 
 from __future__ import annotations
 

@@ -1,27 +1,28 @@
 # Copyright: Contributors to the algotrading.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A network in the loopback range, so that an instance's address can be one of this machine's own."""
+"""A network in the loopback range, so that an instance's address is one of this machine's own."""
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any
 
 from tests.local_aws.clients import Client
-
-NETWORKS = {"dev": 10, "qa": 11, "prod": 12}
+from tests.local_aws.control_client import ask
 
 
 def seed_network(ec2: Client, environment: str) -> str:
     """Make one VPC with two subnets, a way out and a security group, all named trading-ENV."""
     name = f"trading-{environment}"
-    network = f"127.{NETWORKS[environment]}"
+    network = ip_network(ask(ec2.meta.endpoint_url, "GET", "networks")[environment])
     if not ec2.describe_vpcs(Filters=[_named(name)])["Vpcs"]:
-        vpc = ec2.create_vpc(CidrBlock=f"{network}.0.0/16", TagSpecifications=_tags("vpc", name))["Vpc"]["VpcId"]
+        vpc = ec2.create_vpc(CidrBlock=str(network), TagSpecifications=_tags("vpc", name))["Vpc"]["VpcId"]
         ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
-        subnets = [_subnet(ec2, vpc, name, zone, f"{network}.{third}.0/20") for zone, third in (("a", 0), ("b", 16))]
+        blocks = network.subnets(new_prefix=20)
+        subnets = [_subnet(ec2, vpc, name, zone, str(block)) for zone, block in zip("ab", blocks, strict=False)]
         _way_out(ec2, vpc, name, subnets)
         _security_group(ec2, vpc, name)
-    return f"network {name} ({network}.0.0/16)"
+    return f"network {name} ({network})"
 
 
 def _named(name: str) -> dict[str, Any]:

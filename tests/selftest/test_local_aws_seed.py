@@ -52,9 +52,11 @@ def test_networks_lie_in_the_loopback_range(aws: LocalAws, ec2: Any) -> None:
     for environment in ("dev", "qa", "prod"):
         apply_seed(Seed(environment, bucket=False, images=False, secret=False), aws.client)
     named = [{"Name": "tag:Name", "Values": ["trading-qa"]}]
-    assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs(Filters=named)["Vpcs"]] == ["127.11.0.0/16"]
+    assert [vpc["CidrBlock"] for vpc in ec2.describe_vpcs(Filters=named)["Vpcs"]] == [aws.networks["qa"]]
     subnets = ec2.describe_subnets(Filters=named)["Subnets"]
-    assert sorted(subnet["CidrBlock"] for subnet in subnets) == ["127.11.0.0/20", "127.11.16.0/20"]
+    assert sorted(subnet["CidrBlock"] for subnet in subnets) == [
+        aws.networks["qa"].replace("0.0/16", third) for third in ("0.0/20", "16.0/20")
+    ]
     assert len({subnet["AvailabilityZone"] for subnet in subnets}) == 2
     assert [group["GroupName"] for group in ec2.describe_security_groups(Filters=named)["SecurityGroups"]] == [
         "trading-qa"

@@ -43,7 +43,7 @@ def instance(
         identity=(name,),
         state=state,
         launch_time=launched,
-        private_ip_address="127.11.0.4",
+        private_ip_address="10.11.0.4",
         root_device_name="/dev/xvda",
         tags={key: value for key, value in all_tags.items() if value is not None},
         attributes={**LAUNCH, **attributes},

@@ -39,8 +39,8 @@ class Environment:
     def __init__(self, aws: Account, run_module: RunModule) -> None:
         self.aws, self.run_module = aws, run_module
         self.ec2 = aws.client("ec2")
-        self.vpc = self.ec2.create_vpc(CidrBlock="127.11.0.0/16")["Vpc"]["VpcId"]
-        blocks = {"us-east-1a": "127.11.0.0/20", "us-east-1b": "127.11.16.0/20"}
+        self.vpc = self.ec2.create_vpc(CidrBlock="10.11.0.0/16")["Vpc"]["VpcId"]
+        blocks = {"us-east-1a": "10.11.0.0/20", "us-east-1b": "10.11.16.0/20"}
         self.subnets = sorted(self.subnet(zone, block) for zone, block in blocks.items())
         self.group = self.security_group("trading-qa")
         self.images: dict[str, str] = {}
