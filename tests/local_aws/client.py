@@ -18,18 +18,20 @@ from tests.local_aws.control_client import ask
 from tests.local_aws.environment import environment_for
 from tests.local_aws.functions.client import FunctionControls
 from tests.local_aws.hosts.client import HostControls
+from tests.local_aws.sessions.client import SessionControls
+from tests.local_aws.sessions.program import VARIABLE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-class LocalAws(HostControls, FunctionControls, ClockControls):
+class LocalAws(HostControls, SessionControls, FunctionControls, ClockControls):
     """Start with `with LocalAws() as aws:`; the endpoint ends with the block, or with this process.
 
     With `hosts`, instances live: they boot, run commands and stop.
     """
 
     def __init__(self, *, hosts: bool = False) -> None:
-        self._options = ["--hosts"] if hosts else []
+        self._hosts = hosts
         self.endpoint_url = ""
         self._process: subprocess.Popen[str] | None = None
 
@@ -50,7 +52,7 @@ class LocalAws(HostControls, FunctionControls, ClockControls):
         environ = dict(os.environ)
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(REPOSITORY), environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.local_aws", "serve", "--until-stdin-closes", *self._options],
+            [sys.executable, "-m", "tests.local_aws", "serve", "--until-stdin-closes", *(["--hosts"] if self._hosts else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environ,
@@ -85,7 +87,10 @@ class LocalAws(HostControls, FunctionControls, ClockControls):
     @property
     def environ(self) -> dict[str, str]:
         """A whole environment for subprocesses that are to see this AWS only."""
-        return environment_for(self.endpoint_url)
+        environ = environment_for(self.endpoint_url)
+        if self._hosts:
+            environ[VARIABLE] = self.session_manager_plugin()
+        return environ
 
     def client(self, service: str, **options: object) -> Client:
         """Return a boto3 client for this endpoint, whatever this process's own configuration says."""

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from typing import Protocol, runtime_checkable
 
 from tests.local_aws.calls import Call, CallLog, is_mutating
@@ -56,6 +57,14 @@ class Site(Protocol):
 
     def visit(self, request: AwsRequest, path: str) -> AwsResponse:
         """Answer a request for what is in the folder."""
+
+
+@runtime_checkable
+class Conversation(Protocol):
+    """A part that also speaks on connections that clients keep open."""
+
+    def converse(self, request: AwsRequest, connection: socket) -> bool:
+        """Carry a connection to its end; False when the part knows nothing of it."""
 
 
 @dataclass
@@ -105,6 +114,10 @@ class Front:
         )
         response.is_lost = response.status < 400 and self.losses.take(request.service, request.operation)
         return response
+
+    def converse(self, request: AwsRequest, connection: socket) -> bool:
+        """Let a part carry a connection to its end; False when no part knows anything of it."""
+        return any(part.converse(request, connection) for part in self.parts if isinstance(part, Conversation))
 
     @property
     def workers(self) -> list[Worker]:

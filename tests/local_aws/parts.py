@@ -12,6 +12,7 @@ from tests.local_aws.front import Part
 from tests.local_aws.functions.part import Functions
 from tests.local_aws.gaps import Gaps
 from tests.local_aws.hosts import Hosts
+from tests.local_aws.sessions import Sessions
 from tests.local_aws.strict import Strict
 from tests.local_aws.tokens import ClientTokens
 
@@ -19,6 +20,12 @@ from tests.local_aws.tokens import ClientTokens
 def build_parts(clock: Clock, hosts: bool = False) -> list[Part]:
     """Return new parts for one account; with `hosts`, its instances live."""
     functions = Functions(clock)
-    living: list[Part] = [Hosts()] if hosts else []
+    living = build_living() if hosts else []
     running: list[Part] = [functions, Schedules(clock, functions)]
     return [Credentials(), ClientTokens(), Strict(), Gaps(), *living, *running, ControlPlane()]
+
+
+def build_living() -> list[Part]:
+    """Return the parts that let instances live."""
+    hosts = Hosts()
+    return [hosts, Sessions(hosts)]

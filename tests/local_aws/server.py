@@ -20,6 +20,8 @@ from tests.local_aws.control_plane import ControlPlane, configure_moto
 from tests.local_aws.environment import HOST, exported
 from tests.local_aws.front import Front
 from tests.local_aws.messages import AwsRequest, AwsResponse
+from tests.local_aws.sessions.program import VARIABLE as PROGRAM_VARIABLE
+from tests.local_aws.sessions.program import find_program
 
 
 class _Server(ThreadingHTTPServer):
@@ -46,6 +48,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         request = AwsRequest(self.command, self.path, Headers(list(self.headers.items())), self._body())
+        if "Upgrade" in self.headers and self.server.front.converse(request, self.connection):
+            self.close_connection = True
+            return
         handler = self.server.control if self.path.startswith(PREFIX) else self.server.front
         self._send(handler.answer(request))
 
@@ -115,7 +120,10 @@ def serve(port: int = 0, until_stdin_closes: bool = False, time: datetime | None
     threading.Thread(target=_preload, args=(front,), daemon=True).start()
     endpoint_url = f"http://{HOST}:{server.server_port}"
     front.start(endpoint_url)
-    for name, value in exported(endpoint_url).items():
+    exports = exported(endpoint_url)
+    if hosts:
+        exports[PROGRAM_VARIABLE] = find_program(front.state)
+    for name, value in exports.items():
         print(f"export {name}={value}")
     sys.stdout.flush()
     if until_stdin_closes:

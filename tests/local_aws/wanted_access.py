@@ -46,7 +46,7 @@ _KINDS = {
 }
 _SSM_TAGS = ("ssm:resourcetag/", "aws:resourcetag/")
 # Only these of Systems Manager's actions have resources; the others that we answer stand for all.
-_SSM_EVERYWHERE = ("GetCommandInvocation", "ListCommandInvocations", "ListCommands", "CancelCommand")
+_SSM_EVERYWHERE = ("GetCommandInvocation", "ListCommandInvocations", "ListCommands", "CancelCommand", "DescribeSessions")
 # Who receives the role that a call passes on.
 _PASSED_TO = {
     ("ec2", "RunInstances"): "ec2.amazonaws.com",
@@ -123,11 +123,16 @@ def _ssm(request: AwsRequest, account: Account) -> list[Access]:
     action = f"ssm:{request.operation}"
     if request.operation in _SSM_EVERYWHERE or request.operation.startswith("DescribeInstance"):
         return [Access(action, "*", families=_SSM_TAGS)]
+    if request.operation in ("ResumeSession", "TerminateSession"):
+        session_id = request.params.get("SessionId", "")
+        return [Access(action, f"arn:aws:ssm:{account.region}:{ACCOUNT_ID}:session/{session_id}")]
+    if request.operation == "StartSession":
+        # The document of those who name none is asked about only where a policy wants it.
+        named = [_on_document(action, account, name)] if (name := request.params.get("DocumentName")) else []
+        return [_on_instance(action, account, request.params.get("Target", ""), _SSM_TAGS), *named]
     if request.operation != "SendCommand":
         return [Access(action)]
-    name = request.params.get("DocumentName", "")
-    owner = "" if name.startswith("AWS-") else ACCOUNT_ID
-    document = name if name.startswith("arn:") else f"arn:aws:ssm:{account.region}:{owner}:document/{name}"
+    document = _on_document(action, account, request.params.get("DocumentName", ""))
     ids = request.params.get("InstanceIds", [])
     if targets := request.params.get("Targets", []):
         tags = account.ec2.tags
@@ -135,7 +140,13 @@ def _ssm(request: AwsRequest, account: Account) -> list[Access]:
             each.id for each in account.ec2.all_instances() if matches_targets(targets, each.id, tags.get(each.id, {}))
         ]
     on_instances = [_on_instance(action, account, instance_id, _SSM_TAGS) for instance_id in ids]
-    return [Access(action, document, families=_SSM_TAGS), *on_instances]
+    return [document, *on_instances]
+
+
+def _on_document(action: str, account: Account, name: str) -> Access:
+    owner = "" if name.startswith("AWS-") else ACCOUNT_ID
+    arn = name if name.startswith("arn:") else f"arn:aws:ssm:{account.region}:{owner}:document/{name}"
+    return Access(action, arn, families=_SSM_TAGS)
 
 
 def _secrets(request: AwsRequest, account: Account) -> list[Access]:

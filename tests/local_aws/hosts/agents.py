@@ -21,7 +21,7 @@ from tests.local_aws.permissions import Access
 from tests.local_aws.roles import role_may
 from tests.local_aws.wanted_access import instance_arn
 
-_VERSION = "3.3.3050.0"
+VERSION = "3.3.3050.0"
 _INSTANCE_ID = re.compile(r"i-(\w{8}|\w{17})")
 _GONE = ("shutting-down", "terminated")
 
@@ -73,7 +73,7 @@ class Agents:
             "InstanceId": host.id,
             "PingStatus": "Online" if self.is_online(host) else "ConnectionLost",
             "LastPingDateTime": host.last_seen,
-            "AgentVersion": _VERSION,
+            "AgentVersion": VERSION,
             "IsLatestVersion": True,
             "PlatformType": "Linux",
             "PlatformName": "Amazon Linux",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from moto.ec2.models.instances import Instance
 
 METADATA = "imds/"
+# What is another program on a host than on this machine.
+_COMMANDS = Path(__file__).with_name("bin")
 # The sample workload's stands for the real one, which needs streamlit.
 _DASHBOARD = 'exec "$TRADING_PYTHON" deployment/monitoring/live_model_dashboard.py'
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
@@ -78,7 +80,7 @@ def host_environment(instance: Instance, folder: Path, endpoint_url: str, region
     """Return the environment of everything on a host. It holds no keys: those come from the metadata."""
     programs = programs_folder()
     return {
-        "PATH": f"{programs}:/usr/bin:/bin",
+        "PATH": f"{programs}:{_COMMANDS}:/usr/bin:/bin",
         "HOME": str(folder / "home"),
         "TMPDIR": str(folder / "tmp"),
         "LANG": "C.UTF-8",

@@ -30,16 +30,16 @@ class Hosts:
     folder = METADATA
 
     def __init__(self) -> None:
-        self._fleet = Fleet()
+        self.fleet = Fleet()
         self._settings = Settings()
         self._faults = Faults()
-        self._power = Power(self._fleet, self._settings, lambda host: self._faults.begin_boot(host.id))
-        self._metadata = Metadata(self._fleet)
-        agents = Agents(self._fleet, self._faults, self._settings)
-        self._dispatch = Dispatch(self._fleet, agents, self._faults, self._settings)
-        self._commands = RunCommand(self._fleet, agents, self._dispatch, self._settings)
-        self._desk = Desk(self._fleet, self._faults, self._settings)
-        lifecycle = Lifecycle(self._fleet, self._faults, agents, self._power)
+        self._power = Power(self.fleet, self._settings, lambda host: self._faults.begin_boot(host.id))
+        self._metadata = Metadata(self.fleet)
+        self.agents = Agents(self.fleet, self._faults, self._settings)
+        self._dispatch = Dispatch(self.fleet, self.agents, self._faults, self._settings)
+        self._commands = RunCommand(self.fleet, self.agents, self._dispatch, self._settings)
+        self._desk = Desk(self.fleet, self._faults, self._settings)
+        lifecycle = Lifecycle(self.fleet, self._faults, self.agents, self._power)
         self._around: dict[tuple[str, str], Callable[[AwsRequest, AskNext], AwsResponse]] = {
             ("ec2", "RunInstances"): lifecycle.run,
             ("ec2", "StartInstances"): lifecycle.start,
@@ -48,8 +48,8 @@ class Hosts:
             ("ec2", "RebootInstances"): lifecycle.reboot,
         }
         self._instead: dict[tuple[str, str], Callable[[AwsRequest], AwsResponse]] = {
-            ("ec2", "DescribeInstanceStatus"): StatusChecks(self._fleet, self._faults, self._settings).describe,
-            ("ssm", "DescribeInstanceInformation"): agents.describe,
+            ("ec2", "DescribeInstanceStatus"): StatusChecks(self.fleet, self._faults, self._settings).describe,
+            ("ssm", "DescribeInstanceInformation"): self.agents.describe,
             ("ssm", "SendCommand"): self._commands.send,
             ("ssm", "GetCommandInvocation"): self._commands.get_invocation,
             ("ssm", "ListCommands"): self._commands.list_commands,
@@ -72,21 +72,21 @@ class Hosts:
 
     def start(self, front: Front) -> None:
         """Take the front's lock for ours: what we show is moto's."""
-        self._fleet.lock = front.lock
-        self._fleet.endpoint_url = front.endpoint_url
-        self._fleet.folder = front.state / "hosts"
+        self.fleet.lock = front.lock
+        self.fleet.endpoint_url = front.endpoint_url
+        self.fleet.folder = front.state / "hosts"
 
     def stop(self) -> None:
         """End every process of every host."""
-        with self._fleet.lock:
+        with self.fleet.lock:
             ids = self._switch_all_off()
         end_processes(ids, self._settings.last_grace)
 
     def reset(self) -> None:
         """Have no hosts, and no process of theirs."""
         end_processes(self._switch_all_off(), grace=0.0)
-        shutil.rmtree(self._fleet.folder, ignore_errors=True)
-        self._fleet.forget()
+        shutil.rmtree(self.fleet.folder, ignore_errors=True)
+        self.fleet.forget()
         self._metadata.forget()
         self._commands.forget()
         self._faults.forget()
@@ -99,7 +99,7 @@ class Hosts:
     def _switch_all_off(self) -> list[str]:
         self._power.ends.forget()
         self._dispatch.forget()
-        hosts = list(self._fleet)
+        hosts = list(self.fleet)
         for host in hosts:
             host.switch(on=False)
         # A host that was never up has no process to look for.
