@@ -14,7 +14,7 @@ HOST := $(VENV)/host
 ENV ?= dev
 # As many tests at a time as there are cores.
 PYTEST := --numprocesses auto --dist loadgroup
-SCRIPTS := .ci/run files/run.sh tests/sanity/*.sh
+SCRIPTS := .ci/run files/run.sh tests/sanity/*.sh tests/local_aws/hosts/bin/*
 # Tools that call others by name find them here.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

@@ -51,8 +51,9 @@ class LocalAws(HostControls, SessionControls, FunctionControls, ClockControls):
         """Start the endpoint and wait until it answers."""
         environ = dict(os.environ)
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(REPOSITORY), environ.get("PYTHONPATH"))))
+        options = ["--hosts"] if self._hosts else []
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.local_aws", "serve", "--until-stdin-closes", *(["--hosts"] if self._hosts else [])],
+            [sys.executable, "-m", "tests.local_aws", "serve", "--until-stdin-closes", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environ,

@@ -46,7 +46,13 @@ _KINDS = {
 }
 _SSM_TAGS = ("ssm:resourcetag/", "aws:resourcetag/")
 # Only these of Systems Manager's actions have resources; the others that we answer stand for all.
-_SSM_EVERYWHERE = ("GetCommandInvocation", "ListCommandInvocations", "ListCommands", "CancelCommand", "DescribeSessions")
+_SSM_EVERYWHERE = (
+    "GetCommandInvocation",
+    "ListCommandInvocations",
+    "ListCommands",
+    "CancelCommand",
+    "DescribeSessions",
+)
 # Who receives the role that a call passes on.
 _PASSED_TO = {
     ("ec2", "RunInstances"): "ec2.amazonaws.com",

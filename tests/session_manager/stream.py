@@ -67,6 +67,7 @@ class Stream:
         """Have no connection: nothing is sent."""
         with self._changed:
             self._transmit = None
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Let nobody wait any more."""
@@ -91,9 +92,9 @@ class Stream:
             self._changed.wait_for(lambda: self._closed or (self._transmit and len(self._unacknowledged) < _WINDOW))
 
     def wait_until_acknowledged(self, seconds: float) -> None:
-        """Wait until the other end has everything, but not longer than that."""
+        """Wait until the other end has everything or is gone, but not longer than that."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or not self._unacknowledged, seconds)
+            self._changed.wait_for(lambda: self._closed or not (self._transmit and self._unacknowledged), seconds)
 
     def acknowledged(self, frame: Frame) -> None:
         """Forget the message that this one acknowledges."""

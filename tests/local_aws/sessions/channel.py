@@ -83,6 +83,8 @@ class Channel:
     def close(self, last: Frame) -> None:
         """End the shell, and the connection with a last message."""
         with self._lock:
+            if self._closed:
+                return
             self._closed = True
             connection, shell = self._connection, self._shell
         self._stream.close()

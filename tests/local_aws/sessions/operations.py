@@ -95,10 +95,12 @@ class Operations:
 
     def _connected(self, target: str, region: str) -> Host:
         host = self._fleet.find(target)
-        if host is None or host.region != region or not self._agents.is_online(host) or not self._may_connect(host):
+        if host is None or host.region != region or not self._agents.is_online(host):
             raise AwsError("TargetNotConnected", f"{target} is not connected.")
         if not host.folder.exists():
             raise AwsError("NotImplementedByLocalAws", "There are no sessions on instant hosts.", 501)
+        if not self._may_connect(host):
+            raise AwsError("TargetNotConnected", f"{target} is not connected.")
         return host
 
     def _may_connect(self, host: Host) -> bool:

@@ -100,4 +100,3 @@ class Sessions:
                     session.end()
                 else:
                     session.channel.resend()
-

@@ -63,13 +63,13 @@ class Session:
             self._become("Disconnected")
 
     def end(self, wait: bool = False) -> None:
-        """End it once; `wait` when its shell has ended, and its last words are still on their way."""
+        """End it; `wait` when its shell has ended, and its last words are still on their way."""
         with self._lock:
-            if self.ended:
-                return
-            self.ended = time.time()
-            self.status = "Terminating"
-        if wait:
+            is_first = not self.ended
+            if is_first:
+                self.ended = time.time()
+                self.status = "Terminating"
+        if is_first and wait:
             self.channel.finish(_LAST_OUTPUT)
         self.status = "Terminated"
         self.channel.close(channel_closed(self.id, self.host.id, ""))
@@ -101,4 +101,3 @@ class Session:
         with self._lock:
             if not self.ended:
                 self.status = status
-
