@@ -13,7 +13,7 @@ description:
     then run in a process that lives as long as the playbook, so that Python, boto3 and botocore are loaded once and
     not once for each task. With many short tasks on localhost a run takes about half of the time.
   - Connections that Mitogen does not know, such as P(amazon.aws.aws_ssm#connection), are left as they are.
-version_added: 0.2.0
+version_added: 0.1.0
 author:
   - The algotrading.aws maintainers
 notes:
