@@ -9,7 +9,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tests.selftest.living import Living, wait_for
@@ -26,7 +26,7 @@ from tests.session_manager.frames import (
     data_frame,
     decode,
 )
-from tests.session_manager.websocket import WebSocket
+from tests.session_manager.websocket import WebSocket, WebSocketClosedError
 
 
 def start_session(living: Living, instance_id: str, **parameters: Any) -> dict[str, str]:
@@ -85,9 +85,11 @@ class RawClient:
         self.wait_until_closed()
 
     def _receive(self) -> None:
-        while (message := self._socket.receive()) is not None:
-            assert isinstance(message, bytes)
-            self._take(decode(message))
+        # What it says at the end may come too late.
+        with suppress(WebSocketClosedError):
+            while (message := self._socket.receive()) is not None:
+                assert isinstance(message, bytes)
+                self._take(decode(message))
 
     def _take(self, frame: Frame) -> None:
         if frame.type == ACKNOWLEDGE:

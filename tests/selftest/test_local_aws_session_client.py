@@ -107,9 +107,9 @@ def test_answers_can_be_late(living: Living) -> None:
 
 
 def test_it_shakes_hands(living: Living) -> None:
-    command = {"DocumentName": "AWS-StartInteractiveCommand", "Parameters": {"command": ["tty; cat"]}}
+    command = {"DocumentName": "AWS-StartInteractiveCommand", "Parameters": {"command": ["echo direct >/dev/tty; cat"]}}
     with plugin(living, start_session(living, living.launch().id, **command)) as program:
-        program.wait_for("/dev/pts/")
+        program.wait_for("direct")
         program.type("\x04")
         assert program.wait() == 0
 

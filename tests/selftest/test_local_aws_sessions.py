@@ -120,6 +120,15 @@ def test_output_is_sent_again_until_it_is_acknowledged(living: Living) -> None:
     client.wait_for("THE END")
 
 
+def test_output_waits_for_a_client_that_lags(living: Living) -> None:
+    client = RawClient(start_session(living, living.launch().id), acknowledges=False)
+    client.type("seq 1000000\n")
+    wait_for(lambda: any(frame.number == 999 for frame in client.received))
+    sent_again = len(client.received) + 3
+    wait_for(lambda: len(client.received) > sent_again)
+    assert max(frame.number for frame in client.received) == 999
+
+
 def test_a_client_that_comes_again_gets_what_it_has_not_acknowledged(living: Living) -> None:
     host = living.launch()
     session = start_session(living, host.id)
@@ -171,7 +180,7 @@ def test_a_session_can_be_terminated(living: Living) -> None:
     host = living.launch()
     session = start_session(living, host.id, Reason="a test")
     client = RawClient(session)
-    client.type("sleep 60\n")
+    client.type("trap '' HUP; while :; do sleep 0.1; done\n")
     wait_for(lambda: any(argv[0] == "sleep" for _, argv in host.processes()))
     living.ssm.terminate_session(SessionId=session["SessionId"])
     client.wait_until_closed()

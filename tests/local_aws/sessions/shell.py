@@ -18,8 +18,8 @@ from tests.local_aws.hosts.host import Host
 from tests.local_aws.sessions.documents import Program
 from tests.session_manager.frames import LARGEST_PAYLOAD
 
-# The session's leader takes the terminal for its own by opening it. Amazon Linux' `sh` is bash.
-_BEGIN = 'exec -a sh bash "$@" <>"$0" >&0 2>&1'
+# Amazon Linux' `sh` is bash. As the leader of a new session, bash makes the terminal that it finds its own.
+_BEGIN = 'exec -a sh bash "$@"'
 _ENVIRON = {"TERM": "xterm-256color"}
 
 
@@ -47,7 +47,7 @@ class Shell:
         arguments = ["-c", program.command] if program.command else []
         try:
             self._process = host.launch(
-                ["/bin/bash", "-c", _BEGIN, os.ttyname(inner), *arguments],
+                ["/bin/bash", "-c", _BEGIN, "sh", *arguments],
                 more_environ=_ENVIRON,
                 stdin=inner,
                 stdout=inner,
@@ -76,8 +76,6 @@ class Shell:
     def close(self) -> None:
         """Kill the shell, and close its terminal; what it left in the background lives on, as on a real host."""
         with self._lock:
-            if not self._closed:
-                self._process.kill()
             self._closed = True
             self._wake_up()
 
@@ -93,6 +91,7 @@ class Shell:
                 self._output(whole)
         if rest:
             self._output(rest)
+        self._process.kill()
         with self._lock:
             ended_by_itself, self._closed = not self._closed, True
             for descriptor in (self._terminal, self._wake):
@@ -100,7 +99,6 @@ class Shell:
             self._wake = -1
         if ended_by_itself:
             self._ended()
-        self._process.kill()
         self._process.wait()
 
     def _next_output(self) -> bytes | None:
