@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.local_aws.hosts.programs import programs_folder
 from tests.local_aws.sessions.program import VARIABLE
 from tests.selftest.living import Living, wait_for
 from tests.selftest.session_helpers import PluginProcess, plugin, start_session
@@ -54,6 +55,30 @@ def test_it_carries_a_shell(living: Living, by_environment: bool) -> None:
     said = program.output.decode()
     assert f"\nStarting session with SessionId: {session['SessionId']}\n" in said
     assert said.endswith(f"\n\nExiting session with sessionId: {session['SessionId']}.\n\n")
+    assert living.aws.sessions() == []
+
+
+@pytest.mark.usefixtures("host_programs")
+def test_the_aws_cli_uses_it(living: Living) -> None:
+    environ = living.aws.environ
+    environ["PATH"] = os.pathsep.join([str(Path(environ[VARIABLE]).parent), environ["PATH"]])
+    cli = subprocess.Popen(
+        [programs_folder() / "aws", "ssm", "start-session", "--target", living.launch().id],
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    with cli:
+        assert cli.stdin is not None
+        assert cli.stdout is not None
+        # Its input stays open, as a person's does.
+        cli.stdin.write(b"echo hello | tr a-z A-Z; exit\n")
+        cli.stdin.flush()
+        said = cli.stdout.read().decode()
+    assert "HELLO" in said
+    # Such as that the program is outdated.
+    assert "WARNING" not in said
     assert living.aws.sessions() == []
 
 

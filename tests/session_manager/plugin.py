@@ -41,7 +41,8 @@ from tests.session_manager.frames import (
 from tests.session_manager.stream import RESEND_PAUSE, Stream
 from tests.session_manager.websocket import WebSocket, WebSocketClosedError
 
-_VERSION = "1.2.0.0"
+# The AWS CLI asks for it, and warns of older ones.
+_VERSION = "1.2.764.0"
 _RESPONSE_VARIABLE = "AWS_SSM_START_SESSION_RESPONSE"
 _SHELL_TYPES = ("Standard_Stream", "InteractiveCommands", "NonInteractiveCommands")
 _SUCCESS, _FAILED = 1, 2
