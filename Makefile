@@ -35,7 +35,7 @@ $(READY): requirements.txt requirements-dev.txt tests/workload/requirements.txt
 venv: $(READY)  ## set up .venv and nothing else
 
 .PHONY: demo
-demo: $(READY)  ## run the main job on a local AWS, as in 'make demo ENV=qa'
+demo: $(READY)  ## provision on a local AWS and live a trading day, as in 'make demo ENV=qa'
 	@$(BIN)/python -m tests.demo --env $(ENV)
 
 .PHONY: local-aws

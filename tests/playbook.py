@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
+_END_SECONDS = 5
 _RECAP = re.compile(r"^localhost\s+:.*?changed=(\d+)\s.*?failed=(\d+)", re.MULTILINE)
 
 
@@ -60,14 +64,30 @@ def run_playbook(
     playbook: str = "site.yml",
     show: Callable[[str], None] | None = None,
 ) -> PlaybookRun:
-    """Run `ansible-playbook` to its end, and hand each line to `show` as it comes."""
+    """Run `ansible-playbook` to its end, and hand each line to `show` as it comes.
+
+    When this is interrupted, the playbook ends too.
+    """
     process = start_playbook(environment, environ, *arguments, playbook=playbook)
     lines = []
     if process.stdout is None:
         raise RuntimeError("the playbook's output is not read")
-    with process:
+    with process, _ended_with_us(process):
         for line in process.stdout:
             lines.append(line)
             if show:
                 show(line.rstrip("\n"))
     return PlaybookRun(process.returncode, "".join(lines))
+
+
+@contextlib.contextmanager
+def _ended_with_us(process: subprocess.Popen[str]) -> Iterator[None]:
+    """When the block is left early, end the process and what it started in its session."""
+    try:
+        yield
+    except BaseException:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(process.pid, number)
+                process.wait(_END_SECONDS)
+        raise

@@ -1,13 +1,13 @@
 # Copyright: Contributors to the algotrading.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The environment qa on a local AWS whose hosts and functions live, as the tests of a trading day have it."""
+"""An environment on a local AWS whose hosts and functions live, as the tests of a trading day and the demo have it."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,37 +38,54 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
 
 @dataclass
 class Day:
-    """The environment qa, provisioned, with the workload's repository behind its credential."""
+    """An environment, with the workload's repository behind its credential."""
 
+    environment: str
     aws: LocalAws
     account: Account
     repository: Path
     commit: str
+    url: str
+
+    @property
+    def arguments(self) -> tuple[str, str]:
+        """What the playbook must be told, so that hosts take the workload from here."""
+        return ("-e", f"trading_repository={self.url}")
 
     def credential(self) -> str:
-        value = self.aws.client("secretsmanager").get_secret_value(SecretId=SECRET_ID)["SecretString"]
-        return str(json.loads(value)["private-key"])
+        return _credential(self.aws)
 
     def objects(self) -> dict[str, bytes]:
-        bucket = BUCKETS["qa"]
+        bucket = BUCKETS[self.environment]
         pages = self.account.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="models/")
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return {key: self.account.s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
 
     def states(self) -> set[str]:
-        return {host.state for host in self.account.hosts("qa")}
+        return {host.state for host in self.account.hosts(self.environment)}
+
+
+@contextmanager
+def seeded_day(folder: Path, environment: str, models: int) -> Iterator[Day]:
+    """Have the account as it is before the first run, and serve the workload's repository from the folder."""
+    with LocalAws(hosts=True) as aws:
+        account = Account(aws)
+        account.seed(environment, models=models)
+        path = folder / "algo-modeling-v2.git"
+        commit = make_repository(path)
+        with serve_repository(path, _credential(aws)) as url:
+            yield Day(environment, aws, account, path, commit, url)
 
 
 @contextmanager
 def provisioned_day(folder: Path, *arguments: str, models: int) -> Iterator[Day]:
-    """Provision qa by the playbook, with more arguments for it, and its workload's repository in the folder."""
-    with ExitStack() as stack:
-        aws = stack.enter_context(LocalAws(hosts=True))
-        account = Account(aws)
-        account.seed("qa", models=models)
-        path = folder / "algo-modeling-v2.git"
-        day = Day(aws, account, path, make_repository(path))
-        url = stack.enter_context(serve_repository(path, day.credential()))
-        run = run_playbook("qa", aws.environ, "-e", f"trading_repository={url}", *arguments)
+    """Provision qa by the playbook, with more arguments for it."""
+    with seeded_day(folder, "qa", models) as day:
+        run = run_playbook(day.environment, day.aws.environ, *day.arguments, *arguments)
         assert run.status == 0, run.output
         yield day
+
+
+def _credential(aws: LocalAws) -> str:
+    value = aws.client("secretsmanager").get_secret_value(SecretId=SECRET_ID)["SecretString"]
+    return str(json.loads(value)["private-key"])
