@@ -49,6 +49,8 @@ def environment_names(environment: str) -> dict[str, str]:
         "config_policy": f"s3-config-read-{environment}",
         "dashboard_policy": f"dashboard-access-{environment}",
         "models_policy": f"s3-list-access-{environment}",
+        # A bucket's name is the whole world's, so that the account's id comes behind it.
+        "transfer_bucket_prefix": f"algo-trading-ssm-{environment}-",
         "alerts_topic": f"trading-alerts-{environment}",
         "ingest_function": f"AlpacaWebsocketLambda_{environment}",
         "ingest_function_role": f"alpaca_websocket_lambda_role_{environment}",

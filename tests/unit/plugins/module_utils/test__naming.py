@@ -26,6 +26,7 @@ NAMES = {
         "config_policy": "s3-config-read-dev",
         "dashboard_policy": "dashboard-access-dev",
         "models_policy": "s3-list-access-dev",
+        "transfer_bucket_prefix": "algo-trading-ssm-dev-",
     },
     "qa": {
         "network": "trading-qa",
@@ -39,6 +40,7 @@ NAMES = {
         "config_policy": "s3-config-read-qa",
         "dashboard_policy": "dashboard-access-qa",
         "models_policy": "s3-list-access-qa",
+        "transfer_bucket_prefix": "algo-trading-ssm-qa-",
     },
     "prod": {
         "network": "trading-prod",
@@ -52,6 +54,7 @@ NAMES = {
         "config_policy": "s3-config-read-prod",
         "dashboard_policy": "dashboard-access-prod",
         "models_policy": "s3-list-access-prod",
+        "transfer_bucket_prefix": "algo-trading-ssm-prod-",
     },
 }
 
