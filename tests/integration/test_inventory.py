@@ -39,6 +39,7 @@ def test_hosts_are_found_by_name_and_group(account: Account, site: Site) -> None
     # How Ansible reaches them.
     hosts = {host.name: host for host in account.hosts("qa")}
     bucket = environment_names("qa")["transfer_bucket_prefix"] + ACCOUNT_ID
+    assert bucket in [found["Name"] for found in account.s3.list_buckets()["Buckets"]]
     for name in groups["role_ingest"]["hosts"] + groups["role_trader"]["hosts"]:
         variables = groups["_meta"]["hostvars"][name]
         assert variables.items() >= {
