@@ -3,6 +3,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 #
 # Brings a host to what TRADING_ACTION asks for (start, stop, status), and says in a last line of JSON what became of it.
+# With TRADING_CHECK=true it changes nothing: `changed` and `commit` say what would be, `services` how they are.
 # However often it runs, and were it twice at once, it leaves one of each service; what did not change keeps running.
 # It sets services up as systemd units where systemd runs, else it supervises them by itself.
 { set +x; } 2>/dev/null # nobody traces a program that holds a credential
@@ -10,6 +11,7 @@ set -Eeuo pipefail
 umask 022
 
 ACTION=${TRADING_ACTION:-start}
+CHECK=${TRADING_CHECK:-false}
 TRADING_HOME=${TRADING_HOME:-/home/ec2-user}
 TRADING_USER=${TRADING_USER:-ec2-user}
 TRADING_PYTHON=${TRADING_PYTHON:-python3.12}
@@ -41,6 +43,8 @@ LOGS=$TRADING_HOME/logs
 RELEASES=$TRADING_HOME/releases
 LINK=$TRADING_HOME/algo-modeling-v2
 CONFIG=$TRADING_HOME/deployment_config.txt
+# What lies here is for this run only. In check mode, $RUN may not be there, and is left as it is.
+SCRATCH=$RUN
 
 # What this run finds out. A name that the caller exported would be exported again, hence the unset.
 unset credential metadata_token NATS_TOKEN
@@ -49,6 +53,7 @@ SERVICES=()        # in the order of their start
 declare -A SETTINGS=() LAUNCHER=() DIGEST=() FAILED=()
 SETTING_NAMES=() COMMENTS=()
 
+checks() { [ "$CHECK" = true ]; }
 say() { printf 'run.sh: %s\n' "$*" >&2; }
 fail() {
   ERROR=$1
@@ -61,9 +66,12 @@ AS_USER=()
 if [ "$EUID" = 0 ] && [ "$TRADING_USER" != "$(id -un)" ]; then AS_USER=(runuser -u "$TRADING_USER" --); fi
 as_user() { "${AS_USER[@]}" "$@"; }
 
+# has_text PATH TEXT
+has_text() { [ -f "$1" ] && printf '%s' "$2" | cmp -s - "$1"; }
+
 # put_file PATH MODE TEXT: replaces a file in one step. Returns 1 where it held that text already.
 put_file() {
-  if [ -f "$1" ] && printf '%s' "$3" | cmp -s - "$1"; then return 1; fi
+  if has_text "$1" "$3"; then return 1; fi
   printf '%s' "$3" | as_user tee "$1.new" >/dev/null
   as_user chmod "$2" "$1.new"
   as_user mv -Tf "$1.new" "$1"
@@ -85,8 +93,9 @@ report() {
   exec >&4 # a signal may come while a function's output goes elsewhere
   [ "$status" = 0 ] || [ -n "$ERROR" ] || ERROR="run.sh ended early with status $status${broken:+ at: $broken}"
   [ -z "$ERROR" ] || say "$ERROR"
-  rm -f "$RUN/.stderr" 2>/dev/null
+  if [ "$SCRATCH" = "$RUN" ]; then rm -f "$RUN/.stderr" 2>/dev/null; else rm -rf "$SCRATCH"; fi
   commit=$(basename "$(readlink "$LINK" 2>/dev/null)" 2>/dev/null)
+  if checks; then commit=${COMMIT:-$commit}; fi
   [[ $commit =~ ^[0-9a-f]{40}$ ]] || commit=''
   printf '{"role": %s, "action": %s, ' "$(json_or_null "$ROLE")" "$(json_string "$ACTION")"
   printf '"commit": %s, "changed": %s, "services": {' "$(json_or_null "$commit")" "$CHANGED"
@@ -182,8 +191,8 @@ config_text() {
 # ---- secrets ----------------------------------------------------------------------------------------------------------
 
 # Its error goes to a file, so that a warning never becomes part of a secret.
-aws_cli() { aws --cli-connect-timeout 10 --cli-read-timeout 30 "$@" 2>"$RUN/.stderr"; }
-aws_error() { last_line "$(cat "$RUN/.stderr" 2>/dev/null)"; }
+aws_cli() { aws --cli-connect-timeout 10 --cli-read-timeout 30 "$@" 2>"$SCRATCH/.stderr"; }
+aws_error() { last_line "$(cat "$SCRATCH/.stderr" 2>/dev/null)"; }
 
 read_credential() {
   local key='import json, sys; print(json.load(sys.stdin)["private-key"].strip())'
@@ -202,11 +211,13 @@ know_token() {
   [ "$NATS_AUTH" != none ] || return 0
   [ "$NATS_AUTH" = token ] || fail "TRADING_NATS_AUTH is '$NATS_AUTH', and neither none nor token"
   [ -n "$NATS_SECRET_ID" ] || NATS_SECRET_ID=trading/nats-$(tag Environment)
-  if ! TOKEN_VERSION=$(token_version) && [ "$ROLE" = ingest ] && grep -q ResourceNotFoundException "$RUN/.stderr"; then
+  if ! TOKEN_VERSION=$(token_version) && checks && grep -q ResourceNotFoundException "$SCRATCH/.stderr"; then
+    TOKEN_VERSION='the first one, which a start of the ingest node makes'
+  elif [ -z "$TOKEN_VERSION" ] && [ "$ROLE" = ingest ] && grep -q ResourceNotFoundException "$SCRATCH/.stderr"; then
     # A letter comes first, as NATS would read a number as such.
     aws_cli secretsmanager create-secret --name "$NATS_SECRET_ID" \
       --secret-string file:///dev/fd/3 3< <(printf n && od -An -v -N24 -tx1 /dev/urandom | tr -d ' \n') >/dev/null ||
-      grep -q ResourceExistsException "$RUN/.stderr" || fail "cannot create the secret $NATS_SECRET_ID: $(aws_error)"
+      grep -q ResourceExistsException "$SCRATCH/.stderr" || fail "cannot create the secret $NATS_SECRET_ID: $(aws_error)"
     TOKEN_VERSION=$(token_version) || true
   fi
   [ -n "$TOKEN_VERSION" ] || fail "cannot read the secret $NATS_SECRET_ID: $(aws_error)"
@@ -218,7 +229,7 @@ is_commit() { [[ $1 =~ ^[0-9a-f]{40}$ ]]; }
 
 quiet_git() {
   as_user env -u GIT_DIR -u GIT_WORK_TREE -u GIT_INDEX_FILE -u GIT_TRACE -u GIT_TRACE_CURL -u GIT_CURL_VERBOSE \
-    GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0 GIT_ASKPASS="$RUN/askpass" \
+    GIT_CONFIG_GLOBAL=/dev/null GIT_TERMINAL_PROMPT=0 GIT_ASKPASS="$SCRATCH/askpass" \
     timeout --kill-after=5 "$GIT_SECONDS" \
     git -c credential.helper= -c gc.auto=0 -c maintenance.auto=false -c advice.detachedHead=false "$@"
 }
@@ -281,10 +292,12 @@ retire_old_checkout() {
   as_user mv -T "$LINK" "$LINK.old"
 }
 
+is_switched() { [ "$(readlink "$LINK")" = "releases/$COMMIT" ]; }
+
 # Brings the day's trades along, as the next upload of a file with the same name must hold the earlier ones too.
 switch_tree() {
   local old=$LINK.old/backup_vscode new=$RELEASES/$COMMIT/backup_vscode trades
-  [ "$(readlink "$LINK" || true)" != "releases/$COMMIT" ] || return 0
+  if is_switched; then return 0; fi
   retire_old_checkout
   [ ! -L "$LINK" ] || old=$LINK/backup_vscode
   for trades in "$old"/trades_*.csv; do
@@ -500,9 +513,9 @@ verify() {
 
 # ---- the programs that stay on the host -------------------------------------------------------------------------------
 
-install_programs() {
+install_askpass() {
   # shellcheck disable=SC2016
-  put_file "$RUN/askpass" 0755 '#!/usr/bin/env bash
+  put_file "$SCRATCH/askpass" 0755 '#!/usr/bin/env bash
 # Answers git with the credential that run.sh holds in memory.
 set +x
 case ${1:-} in
@@ -510,6 +523,9 @@ case ${1:-} in
   *) IFS= read -r secret <&8 && printf "%s\n" "$secret" ;;
 esac
 ' || true
+}
+
+install_programs() {
   put_file "$RUN/supervise" 0755 "$(supervise_text)" || true
   put_file "$RUN/upload" 0755 "$(upload_text)" || true
 }
@@ -657,7 +673,7 @@ check_deadline() {
 }
 
 take_lock() {
-  as_user touch "$RUN/run.lock"
+  if checks; then [ -e "$RUN/run.lock" ] || return 0; else as_user touch "$RUN/run.lock"; fi
   exec 5>>"$RUN/run.lock"
   flock --wait "$LOCK_SECONDS" 5 || fail "another run.sh has been at work for more than $LOCK_SECONDS s"
 }
@@ -666,14 +682,19 @@ start() {
   local name index stale=()
   check_deadline
   complete_config
-  install_programs
+  install_askpass
   find_commit
-  fetch_tree
+  checks || fetch_tree
   know_token
   describe_services
   check_deadline
   # Nothing was touched up to here: whatever failed, the host goes on as before.
   for name in "${SERVICES[@]}"; do is_current "$name" || stale+=("$name"); done
+  if checks; then
+    if [ "${#stale[@]}" != 0 ] || ! is_switched || ! has_text "$CONFIG" "$(config_text)"$'\n'; then CHANGED=true; fi
+    return
+  fi
+  install_programs
   for ((index = ${#stale[@]} - 1; index >= 0; index--)); do stop_service "${stale[index]}"; done
   if put_file "$CONFIG" 0644 "$(config_text)"$'\n'; then CHANGED=true; fi
   switch_tree
@@ -683,11 +704,15 @@ start() {
 }
 
 stop() {
-  local index
+  local index name
+  if checks; then
+    for name in "${SERVICES[@]}"; do if is_held "$name"; then CHANGED=true; fi; done
+    return
+  fi
   as_user rm -f "$RUN/upload.last"
   for ((index = ${#SERVICES[@]} - 1; index >= 0; index--)); do stop_service "${SERVICES[index]}"; done
   [ "$ROLE" = trader ] && [ -f "$RUN/upload.sh" ] && [ ! -f "$RUN/upload.last" ] || return 0
-  as_user bash "$RUN/upload.sh" once >/dev/null 2>"$RUN/.stderr" || fail "the last upload failed: $(aws_error)"
+  as_user bash "$RUN/upload.sh" once >/dev/null 2>"$SCRATCH/.stderr" || fail "the last upload failed: $(aws_error)"
 }
 
 main() {
@@ -700,7 +725,11 @@ main() {
   export PATH=$PATH:/usr/local/bin:/usr/sbin:$TRADING_HOME/.local/bin
   case $ACTION in start | stop | status) ;; *) fail "TRADING_ACTION is '$ACTION', and none of start, stop, status" ;; esac
   [[ $TRADING_HOME == /* && -d $TRADING_HOME ]] || fail "TRADING_HOME '$TRADING_HOME' is no folder"
-  as_user mkdir -p "$RUN" "$LOGS" "$RELEASES" || fail "the user $TRADING_USER cannot make folders in $TRADING_HOME"
+  case $CHECK in
+    true) SCRATCH=$(as_user mktemp -d) || fail "the user $TRADING_USER cannot make a temporary folder" ;;
+    false) as_user mkdir -p "$RUN" "$LOGS" "$RELEASES" || fail "the user $TRADING_USER cannot make folders in $TRADING_HOME" ;;
+    *) fail "TRADING_CHECK is '$CHECK', and neither true nor false" ;;
+  esac
   cd "$TRADING_HOME"
   [ "$ACTION" = status ] || take_lock
   load_config

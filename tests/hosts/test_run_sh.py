@@ -420,3 +420,67 @@ def test_it_runs_from_a_text_and_under_a_trace(trader: Host) -> None:
     assert done.stdout.startswith('{"role": "trader"')
     assert CREDENTIAL not in done.stdout + done.stderr
     assert METADATA_TOKEN not in done.stdout + done.stderr
+
+
+def _snapshot(host: Host) -> dict[str, tuple[bytes, int]]:
+    """Each file of a host with its content and the time of its change, and each folder; but not what a trader writes."""
+    paths = [path for path in host.home.rglob("*") if path.suffix not in (".log", ".csv")]
+    files = {str(path): (path.read_bytes(), path.lstat().st_mtime_ns) for path in paths if path.is_file()}
+    return files | {str(path): (b"", 0) for path in paths if path.is_dir()}
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    """The folder where run.sh may have something for a moment."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
+
+
+def test_a_check_of_a_new_host_predicts_its_start_and_leaves_nothing(
+    hosts: Callable[..., Host], code: Code, cloud: LocalAws, temporary: Path
+) -> None:
+    checking = {"TRADING_CHECK": "true", "TRADING_NATS_AUTH": "token", "TMPDIR": str(temporary)}
+    for host in (hosts("ingest"), hosts("trader", TRADING_NATS_ADDRESS="127.0.0.9")):
+        before = _snapshot(host)
+        checked = host.start(**checking)
+        assert (checked.said["changed"], checked.said["commit"]) == (True, code.commit)
+        assert set(checked.said["services"].values()) == {"stopped"}
+        for action in ("stop", "status"):
+            assert host.run(action, **checking).said["changed"] is False
+        wrong = host.run(**checking, TRADING_GIT_REF="gone")
+        assert "the branch 'gone' does not exist" in wrong.error
+        assert host.run("dance", **checking).status != 0
+        assert _snapshot(host) == before
+        assert host.processes() == {}
+    assert list(temporary.iterdir()) == []
+    names = [secret["Name"] for secret in cloud.client("secretsmanager").list_secrets()["SecretList"]]
+    assert names == ["github/ssh-key"]
+
+
+def test_a_check_of_a_host_at_work_says_what_a_run_would_say(trader: Host, code: Code, temporary: Path) -> None:
+    trader.start()
+    before, processes = _snapshot(trader), trader.processes()
+    newer = advance(code.path, "live")
+    for variables, changed, commit in (
+        ({}, False, code.commit),
+        ({"TRADING_GIT_REF": "live"}, True, newer),
+        ({"TRADING_GIT_REF": "1" * 40}, True, "1" * 40),
+        ({"TRADING_NATS_ADDRESS": "127.0.0.8"}, True, code.commit),
+        ({"TRADING_UPLOAD_SECONDS": "77"}, True, code.commit),
+        ({"TRADING_ACTION": "stop"}, True, code.commit),
+    ):
+        said = trader.run(**{"action": "start", "TRADING_CHECK": "true", "TMPDIR": str(temporary)} | variables).said
+        assert (said["changed"], said["commit"], said["error"]) == (changed, commit, None)
+    assert _snapshot(trader) == before
+    assert trader.processes() == processes
+    (trader.home / "deployment_config.txt").write_text(f"bucket_name={BUCKET}\ngit_branch=main\n")
+    assert trader.start(TRADING_CHECK="true").said["changed"] is True
+    assert trader.start().said["changed"] is True
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_check_that_is_neither_true_nor_false_is_refused(trader: Host) -> None:
+    run = trader.run(TRADING_CHECK="yes")
+    assert (run.status, run.error) == (1, "TRADING_CHECK is 'yes', and neither true nor false")
+    assert not (trader.home / "run").exists()
