@@ -423,7 +423,7 @@ def test_it_runs_from_a_text_and_under_a_trace(trader: Host) -> None:
 
 
 def _snapshot(host: Host) -> dict[str, tuple[bytes, int]]:
-    """Each file of a host with its content and the time of its change, and each folder; but not what a trader writes."""
+    """Each file of a host with its content and the time of its change, and each folder; not what a trader writes."""
     paths = [path for path in host.home.rglob("*") if path.suffix not in (".log", ".csv")]
     files = {str(path): (path.read_bytes(), path.lstat().st_mtime_ns) for path in paths if path.is_file()}
     return files | {str(path): (b"", 0) for path in paths if path.is_dir()}

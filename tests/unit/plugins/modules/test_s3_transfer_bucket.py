@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.algotrading.aws.plugins.modules.s3_transfer_bucket import main
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError
 
 from tests.unit.plugins.support import Account, Disturbance, Outcome, RunModule
@@ -180,8 +181,13 @@ def test_another_accounts_bucket_is_refused(bucket: Bucket, disturbance: Disturb
 
 def test_the_owner_is_asked_for(bucket: Bucket, disturbance: Disturbance, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = []
-    send = disturbance.send
-    monkeypatch.setattr(disturbance, "send", lambda session, request: (sent.append(request), send(session, request))[1])
+    pass_on = disturbance.send
+
+    def send(session: Any, request: AWSPreparedRequest) -> AWSResponse:
+        sent.append(request)
+        return pass_on(session, request)
+
+    monkeypatch.setattr(disturbance, "send", send)
     bucket.run()
     (head,) = [request for request in sent if request.method == "HEAD"]
     assert head.headers["x-amz-expected-bucket-owner"] == b"123456789012"
