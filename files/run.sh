@@ -49,6 +49,7 @@ SCRATCH=$RUN
 # What this run finds out. A name that the caller exported would be exported again, hence the unset.
 unset credential metadata_token NATS_TOKEN
 credential='' metadata_token='' ADDRESS='' COMMIT='' TOKEN_VERSION='' ERROR='' CHANGED=false
+SEEN=''            # what status alone tells, as JSON
 SERVICES=()        # in the order of their start
 declare -A SETTINGS=() LAUNCHER=() DIGEST=() FAILED=()
 SETTING_NAMES=() COMMENTS=()
@@ -103,7 +104,7 @@ report() {
     printf '%s"%s": "%s"' "$separator" "$name" "$(state_of "$name")"
     separator=', '
   done
-  printf '}, "address": %s, "error": %s}\n' "$(json_string "$ADDRESS")" "$(json_or_null "$ERROR")"
+  printf '}, %s"address": %s, "error": %s}\n' "$SEEN" "$(json_string "$ADDRESS")" "$(json_or_null "$ERROR")"
   exit "$status"
 }
 
@@ -641,11 +642,14 @@ upload() {
   aws s3 sync --only-show-errors --no-progress "$stage" "$destination"
 }
 
+note() { date -u +%Y-%m-%dT%H:%M:%SZ >"$run/uploaded.new" && mv -f "$run/uploaded.new" "$run/uploaded"; }
+
 last() {
   trap '' TERM INT
   [ -z "$child" ] || kill -KILL "$child" 2>/dev/null
   flock --wait 20 "$run/trader.lock" true # until the trader has written its last line
   upload || upload || exit 1
+  note
   echo done >"$run/upload.last"
   exit 0
 }
@@ -657,7 +661,7 @@ while :; do
   for ((waited = 0; waited < seconds; waited++)); do read -r -t 1 -u 6; done
   (collect && exec aws s3 sync --only-show-errors --no-progress "$stage" "$destination") &
   child=$!
-  wait "$child" || echo "upload: failed, and is tried again in $seconds s"
+  if wait "$child"; then note; else echo "upload: failed, and is tried again in $seconds s"; fi
   child=''
 done
 UPLOAD
@@ -715,6 +719,32 @@ stop() {
   as_user bash "$RUN/upload.sh" once >/dev/null 2>"$SCRATCH/.stderr" || fail "the last upload failed: $(aws_error)"
 }
 
+# NATS tells when each of its connections was last active; the newest of those that ever sent something counts.
+feed_lag() {
+  local program='
+import json, sys
+from datetime import datetime
+
+told = json.load(sys.stdin)
+times = [datetime.fromisoformat(each["last_activity"]) for each in told["connections"] if each["in_msgs"]]
+if times:
+    print(max(0, round((datetime.fromisoformat(told["now"]) - max(times)).total_seconds())))
+'
+  pid_of nats >/dev/null || return 0
+  curl --silent --fail --noproxy '*' --max-time 5 "http://$NATS_MONITOR/connz" | "$TRADING_PYTHON" -c "$program" 2>/dev/null || true
+}
+
+status() {
+  local told
+  if [ "$ROLE" = trader ]; then
+    told=$(cat "$RUN/uploaded" 2>/dev/null || true)
+    SEEN="\"uploaded\": $(json_or_null "$told"), "
+  else
+    told=$(feed_lag)
+    SEEN="\"feed_lag\": ${told:-null}, "
+  fi
+}
+
 main() {
   broken=''
   exec 4>&1
@@ -734,7 +764,7 @@ main() {
   [ "$ACTION" = status ] || take_lock
   load_config
   know_host
-  if [ "$ACTION" != status ]; then "$ACTION"; fi
+  "$ACTION"
 }
 
 main

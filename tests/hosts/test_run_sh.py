@@ -12,10 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.hosts.conftest import BUCKET, CREDENTIAL, MODEL, PREFIX, Code
 from tests.hosts.host import METADATA_TOKEN, RUN_SH, Host, until
@@ -208,6 +210,55 @@ def test_a_day_with_a_token(hosts: Callable[..., Host], cloud: LocalAws, objects
     assert "bar " not in ingest.log("nats")
     assert trader.run("stop").said["error"] is None
     assert trader.run("status").said["services"] == {"upload": "stopped", "trader": "stopped"}
+
+
+def test_status_tells_how_long_ago_the_last_message_was(ingest: Host) -> None:
+    assert ingest.run("status").said["feed_lag"] is None, "there is no NATS yet"
+    ingest.start()
+    until(lambda: "sent 1 minutes" in ingest.log("feed"))
+    # The sample replays many bars a second.
+    assert ingest.run("status").said["feed_lag"] in range(10)
+    os.kill(ingest.pid("feed"), signal.SIGSTOP)
+    until(lambda: (ingest.run("status").said["feed_lag"] or 0) >= 3, 60)
+    os.kill(ingest.pid("nats"), signal.SIGSTOP)
+    silent = ingest.run("status")
+    assert (silent.status, silent.said["feed_lag"]) == (0, None)
+    assert "uploaded" not in silent.said
+
+
+def _without_bucket(cloud: LocalAws) -> bool:
+    """Delete the bucket, unless an upload was quicker."""
+    s3 = cloud.client("s3")
+    for found in s3.list_objects_v2(Bucket=BUCKET).get("Contents", []):
+        s3.delete_object(Bucket=BUCKET, Key=found["Key"])
+    try:
+        s3.delete_bucket(Bucket=BUCKET)
+    except ClientError:
+        return False
+    return True
+
+
+def test_status_tells_when_the_last_upload_succeeded(trader: Host, cloud: LocalAws) -> None:
+    def uploaded() -> datetime | None:
+        told = trader.run("status").said["uploaded"]
+        return told and datetime.strptime(told, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+
+    began = datetime.now(UTC).replace(microsecond=0)
+    assert uploaded() is None
+    trader.start(TRADING_UPLOAD_SECONDS="1")
+    until(uploaded)
+    until(lambda: _without_bucket(cloud))
+    until(lambda: "upload: failed" in trader.log("upload"))
+    last = uploaded()
+    assert last is not None
+    assert began <= last <= datetime.now(UTC)
+    assert trader.run("stop").status != 0
+    assert uploaded() == last, "an upload that failed is none"
+    cloud.client("s3").create_bucket(Bucket=BUCKET)
+    assert trader.run("stop").status == 0
+    latest = uploaded()
+    assert latest is not None
+    assert latest > last
 
 
 def test_a_host_that_goes_down_uploads_first(trader: Host, objects: Objects) -> None:
