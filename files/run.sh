@@ -24,9 +24,11 @@ NATS_AUTH=${TRADING_NATS_AUTH:-none}
 NATS_SECRET_ID=${TRADING_NATS_SECRET_ID:-}
 NATS_SERVER=${TRADING_NATS_SERVER:-nats-server}
 NATS_MONITOR=${TRADING_NATS_MONITOR_ADDRESS:-127.0.0.1}:8222
+FEED=${TRADING_FEED_COMMAND:-$(printf %q "$TRADING_PYTHON") deployment/alpaca_ingestion.py}
+TRADER=${TRADING_TRADER_COMMAND:-$(printf %q "$TRADING_PYTHON") deployment/live_trader.py}
 DASHBOARD=${TRADING_DASHBOARD_COMMAND:-streamlit run deployment/monitoring/live_model_dashboard.py --server.port 8501 --server.headless true}
 UPLOAD_SECONDS=${TRADING_UPLOAD_SECONDS:-900}
-SETTLE_SECONDS=${TRADING_SETTLE_SECONDS:-3}
+SETTLE_SECONDS=${TRADING_SETTLE_SECONDS:-20}
 LOG_BYTES=${TRADING_LOG_BYTES:-10485760}
 DEADLINE=${TRADING_DEADLINE:-}
 METADATA=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}
@@ -119,8 +121,9 @@ tag() { fact "tags/instance/$1" 2>/dev/null || true; }
 
 know_host() {
   local answer
-  answer=$(metadata -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' "${METADATA%/}/latest/api/token" 2>&1) ||
-    fail "the instance metadata does not answer: $(last_line "$answer")"
+  # Its error goes to a file, as a try that failed before the one that worked must not become a part of the token.
+  answer=$(metadata -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' "${METADATA%/}/latest/api/token" 2>"$SCRATCH/.stderr") ||
+    fail "the instance metadata does not answer: $(error_line)"
   metadata_token=$answer
   ADDRESS=$(fact local-ipv4) || fail 'the instance metadata does not tell the private address'
   [[ $ADDRESS =~ ^[0-9]+(\.[0-9]+){3}$ ]] || fail "the instance metadata tells a strange private address: $ADDRESS"
@@ -193,13 +196,13 @@ config_text() {
 
 # Its error goes to a file, so that a warning never becomes part of a secret.
 aws_cli() { aws --cli-connect-timeout 10 --cli-read-timeout 30 "$@" 2>"$SCRATCH/.stderr"; }
-aws_error() { last_line "$(cat "$SCRATCH/.stderr" 2>/dev/null)"; }
+error_line() { last_line "$(cat "$SCRATCH/.stderr" 2>/dev/null)"; }
 
 read_credential() {
   local key='import json, sys; print(json.load(sys.stdin)["private-key"].strip())'
   [ -z "$credential" ] || return 0
   credential=$(aws_cli secretsmanager get-secret-value --secret-id "$SECRET_ID" --query SecretString --output text) ||
-    fail "cannot read the secret $SECRET_ID: $(aws_error)"
+    fail "cannot read the secret $SECRET_ID: $(error_line)"
   credential=$(printf '%s' "$credential" | "$TRADING_PYTHON" -c "$key" 2>/dev/null) ||
     fail "the secret $SECRET_ID is not a JSON object with the key private-key"
   [[ $credential =~ ^[[:graph:]]+$ ]] || fail "private-key of the secret $SECRET_ID is not one word"
@@ -218,10 +221,10 @@ know_token() {
     # A letter comes first, as NATS would read a number as such.
     aws_cli secretsmanager create-secret --name "$NATS_SECRET_ID" \
       --secret-string file:///dev/fd/3 3< <(printf n && od -An -v -N24 -tx1 /dev/urandom | tr -d ' \n') >/dev/null ||
-      grep -q ResourceExistsException "$SCRATCH/.stderr" || fail "cannot create the secret $NATS_SECRET_ID: $(aws_error)"
+      grep -q ResourceExistsException "$SCRATCH/.stderr" || fail "cannot create the secret $NATS_SECRET_ID: $(error_line)"
     TOKEN_VERSION=$(token_version) || true
   fi
-  [ -n "$TOKEN_VERSION" ] || fail "cannot read the secret $NATS_SECRET_ID: $(aws_error)"
+  [ -n "$TOKEN_VERSION" ] || fail "cannot read the secret $NATS_SECRET_ID: $(error_line)"
 }
 
 # ---- the workload's code ----------------------------------------------------------------------------------------------
@@ -259,9 +262,9 @@ find_commit() {
 
 # A folder has a commit's name only when all of that commit is in it.
 fetch_tree() {
-  local new answer program=live_trader.py
+  local new answer program=live_trader.py command=${TRADING_TRADER_COMMAND:-}
+  if [ "$ROLE" = ingest ]; then program=alpaca_ingestion.py command=${TRADING_FEED_COMMAND:-}; fi
   as_user rm -rf "$RELEASES"/.new-*
-  [ "$ROLE" = trader ] || program=alpaca_ingestion.py
   if [ ! -d "$RELEASES/$COMMIT" ]; then
     say "fetching $COMMIT"
     read_credential
@@ -275,7 +278,7 @@ fetch_tree() {
     fi
     as_user mv -T "$new" "$RELEASES/$COMMIT"
   fi
-  [ -f "$RELEASES/$COMMIT/backup_vscode/deployment/$program" ] ||
+  [ -n "$command" ] || [ -f "$RELEASES/$COMMIT/backup_vscode/deployment/$program" ] ||
     fail "the commit $COMMIT has no backup_vscode/deployment/$program"
 }
 
@@ -289,8 +292,9 @@ retire_old_checkout() {
       kill -KILL "${process#/proc/}" 2>/dev/null || true
     fi
   done
-  as_user rm -rf "$LINK/.git" "$LINK.old"
-  as_user mv -T "$LINK" "$LINK.old"
+  # Not as the user: the old stack worked as root here and there.
+  rm -rf "$LINK/.git" "$LINK.old"
+  mv -T "$LINK" "$LINK.old"
 }
 
 is_switched() { [ "$(readlink "$LINK")" = "releases/$COMMIT" ]; }
@@ -336,9 +340,9 @@ command_of() {
   local destination
   case $1 in
     nats) printf '%q ' "$NATS_SERVER" -c "$RUN/nats.conf" ;;
-    feed) printf '%q ' "$TRADING_PYTHON" deployment/alpaca_ingestion.py ;;
+    feed) printf '%q ' bash -c "$FEED" ;;
     dashboard) printf '%q ' bash -c "$DASHBOARD" ;;
-    trader) printf '%q ' "$TRADING_PYTHON" deployment/live_trader.py ;;
+    trader) printf '%q ' bash -c "$TRADER" ;;
     upload)
       destination=s3://${SETTINGS[bucket_name]}/models/${SETTINGS[model_type]}/${SETTINGS[symbol]}/${SETTINGS[model_number]}/
       printf '%q ' bash "$RUN/upload" "$UPLOAD_SECONDS" "$RELEASES/$COMMIT/backup_vscode" "$(log_of trader)" "$destination"
@@ -403,9 +407,13 @@ is_free() { ! is_held "$1"; }
 
 stop_service() {
   local process supervisor
-  if ! is_held "$1"; then return 0; fi
-  say "stopping $1"
-  CHANGED=true
+  if is_held "$1"; then
+    say "stopping $1"
+    CHANGED=true
+  elif [ -z "$UNITS" ] || [ ! -e "$UNITS/trading-$1.service" ]; then
+    return 0
+  fi
+  # systemd is told in any case: before it starts again what has ended, nothing runs that could be seen.
   supervisor=$(cat "$RUN/$1.supervisor" 2>/dev/null || true)
   if [ -n "$UNITS" ]; then
     systemctl stop "trading-$1.service" || true
@@ -504,7 +512,13 @@ verify() {
   for name in "${SERVICES[@]}"; do
     pid=$(pid_of "$name" || true)
     if [ -n "$pid" ] && [ "$pid" = "${before[$name]}" ]; then continue; fi
-    complain "$name"
+    if [ "$name" = dashboard ]; then
+      # Nothing trades by it, so that a day without it is better than none.
+      FAILED[dashboard]=yes
+      say 'the dashboard does not stay up'
+    else
+      complain "$name"
+    fi
   done
   if [ "$ROLE" = ingest ] && [ -z "${FAILED[nats]:-}" ] && ! wait_for 5 nats_answers; then
     FAILED[nats]=yes ERROR="${ERROR:+$ERROR; }nats does not answer at http://$NATS_MONITOR/healthz"
@@ -685,6 +699,7 @@ take_lock() {
 start() {
   local name index stale=()
   check_deadline
+  type -P "$TRADING_PYTHON" >/dev/null || fail "TRADING_PYTHON '$TRADING_PYTHON' is no program of this host"
   complete_config
   install_askpass
   find_commit
@@ -716,7 +731,7 @@ stop() {
   as_user rm -f "$RUN/upload.last"
   for ((index = ${#SERVICES[@]} - 1; index >= 0; index--)); do stop_service "${SERVICES[index]}"; done
   [ "$ROLE" = trader ] && [ -f "$RUN/upload.sh" ] && [ ! -f "$RUN/upload.last" ] || return 0
-  as_user bash "$RUN/upload.sh" once >/dev/null 2>"$SCRATCH/.stderr" || fail "the last upload failed: $(aws_error)"
+  as_user bash "$RUN/upload.sh" once >/dev/null 2>"$SCRATCH/.stderr" || fail "the last upload failed: $(error_line)"
 }
 
 # NATS tells when each of its connections was last active; the newest of those that ever sent something counts.

@@ -403,7 +403,9 @@ def test_an_old_checkout_is_taken_over(trader: Host, old_process: subprocess.Pop
     assert (trader.home / "algo-modeling-v2.old" / "backup_vscode").is_dir()
 
 
-def test_with_systemd(hosts: Callable[..., Host], tmp_path: Path) -> None:
+@pytest.fixture
+def with_systemd(hosts: Callable[..., Host], tmp_path: Path) -> Host:
+    """A trader where systemd runs, or as much of it as run.sh sees."""
     units, programs = tmp_path / "units", tmp_path / "programs"
     units.mkdir()
     programs.mkdir()
@@ -413,7 +415,7 @@ echo "$*" >>"{tmp_path}/told"
 [ "$1" = start ] || [ "$1" = stop ] || exit 0
 unit="{units}/$2" pid="{tmp_path}/$2.pid"
 if [ "$1" = stop ]; then
-  kill -TERM "$(cat "$pid")"
+  kill -TERM "$(cat "$pid")" 2>/dev/null
   while kill -0 "$(cat "$pid")" 2>/dev/null; do sleep 0.1; done
   exit
 fi
@@ -425,20 +427,51 @@ echo "$!" >"$pid"
     (programs / "systemctl").chmod(0o755)
     trader = hosts("trader", TRADING_NATS_ADDRESS="127.0.0.9", TRADING_UNIT_FOLDER=str(units))
     trader.environ["PATH"] = f"{programs}:{trader.environ['PATH']}"
+    return trader
+
+
+def _told(host: Host) -> list[str]:
+    """What systemd was told to start and stop."""
+    told = (Path(host.environ["TRADING_UNIT_FOLDER"]).parent / "told").read_text().splitlines()
+    return [line for line in told if line != "daemon-reload"]
+
+
+def test_with_systemd(with_systemd: Host) -> None:
+    trader = with_systemd
     trader.start()
     pids = trader.pids()
     assert trader.start().said["changed"] is False
     assert trader.pids() == pids
-    unit = (units / "trading-trader.service").read_text()
+    unit = (Path(trader.environ["TRADING_UNIT_FOLDER"]) / "trading-trader.service").read_text()
     assert "Restart=always\n" in unit
     assert f"User={trader.environ['TRADING_USER']}\n" in unit
     assert trader.run("stop").said["services"] == {"upload": "stopped", "trader": "stopped"}
-    told = (tmp_path / "told").read_text().splitlines()
-    assert [line for line in told if line != "daemon-reload"] == [
+    assert _told(trader) == [
         f"{verb} trading-{name}.service"
         for verb, name in (("start", "upload"), ("start", "trader"), ("stop", "trader"), ("stop", "upload"))
     ]
     assert trader.processes() == {}
+
+
+def test_systemd_is_told_to_stop_what_it_would_start_again(with_systemd: Host) -> None:
+    with_systemd.start()
+    # As when a service ended a moment ago: systemd starts it again after two seconds.
+    with_systemd.signal(signal.SIGKILL)
+    until(lambda: not with_systemd.processes())
+    assert with_systemd.run("stop").said["services"] == {"upload": "stopped", "trader": "stopped"}
+    assert _told(with_systemd)[-2:] == ["stop trading-trader.service", "stop trading-upload.service"]
+
+
+def test_a_dashboard_that_does_not_stay_is_told_and_keeps_nobody_from_trading(ingest: Host) -> None:
+    said = ingest.start(TRADING_DASHBOARD_COMMAND="echo no streamlit; exit 3").said
+    assert said["services"] == {"nats": "running", "feed": "running", "dashboard": "failed"}
+
+
+def test_the_commands_are_the_inventorys(trader: Host) -> None:
+    command = f"{trader.environ['TRADING_PYTHON']} deployment/live_trader.py"
+    trader.start(TRADING_TRADER_COMMAND=f"MODE='of my own' exec {command}")
+    environ = Path(f"/proc/{trader.pid('trader')}/environ").read_text()
+    assert "MODE=of my own" in environ.split("\0")
 
 
 def test_it_says_what_is_wrong_in_one_line(trader: Host) -> None:
@@ -447,6 +480,7 @@ def test_it_says_what_is_wrong_in_one_line(trader: Host) -> None:
         ({"TRADING_HOME": '/nowhere/"x\\'}, "TRADING_HOME '/nowhere/\"x\\' is no folder"),
         ({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"}, "the instance metadata does not answer"),
         ({"TRADING_DEADLINE": "soon"}, "TRADING_DEADLINE is 'soon'"),
+        ({"TRADING_PYTHON": "python2.12"}, "TRADING_PYTHON 'python2.12' is no program of this host"),
     ):
         run = trader.run(**variables)
         assert run.status != 0

@@ -91,6 +91,7 @@ def host_environment(instance: Instance, folder: Path, endpoint_url: str, region
         "TRADING_UNIT_FOLDER": "",
         # Hosts share this machine's ports, but not their addresses.
         "TRADING_NATS_MONITOR_ADDRESS": instance.private_ip or "",
+        "TRADING_SETTLE_SECONDS": "3",
         "TRADING_DASHBOARD_COMMAND": _DASHBOARD,
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": region,
