@@ -8,7 +8,9 @@ import functools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from moto.core.serialize import AttributePickerContext
     from moto.iam.models import IAMBackend, ManagedPolicy
+    from moto.kms.utils import AbstractPrivateKey
 
 
 def speed_up_moto() -> None:
@@ -16,6 +18,9 @@ def speed_up_moto() -> None:
     _keep_module_names()
     _keep_method_names()
     _keep_managed_policies()
+    _keep_private_keys()
+    _keep_possible_keys()
+    _forget_backends_at_once()
 
 
 def _keep_module_names() -> None:
@@ -55,3 +60,50 @@ def _keep_managed_policies() -> None:
 
     init_aws_policies.kept = kept  # type: ignore[attr-defined]  # kept on it
     IAMBackend._init_aws_policies = init_aws_policies  # type: ignore[assignment,method-assign]  # replaced
+
+
+def _keep_private_keys() -> None:
+    """moto makes a private key, in a tenth of a second, for symmetric keys too; disks have such keys."""
+    from moto.kms import models
+    from moto.kms.utils import KeySpec
+
+    original = models.generate_private_key
+    if hasattr(original, "kept"):
+        return
+
+    @functools.cache
+    def never_used() -> AbstractPrivateKey:
+        return original(KeySpec.SYMMETRIC_DEFAULT)
+
+    def generate_private_key(key_spec: str) -> AbstractPrivateKey:
+        return never_used() if key_spec == KeySpec.SYMMETRIC_DEFAULT else original(key_spec)
+
+    generate_private_key.kept = never_used  # type: ignore[attr-defined]  # kept on it
+    models.generate_private_key = generate_private_key
+
+
+def _keep_possible_keys() -> None:
+    """moto works out for each value of each answer the names that it may have; they depend on types alone."""
+    from moto.core.serialize import XFormedAttributePicker
+
+    original = XFormedAttributePicker.get_possible_keys
+    if hasattr(original, "kept"):
+        return
+    # The shapes are parts of the services' models, which moto keeps.
+    kept: dict[tuple[object, ...], tuple[str, ...]] = {}
+
+    def get_possible_keys(picker: XFormedAttributePicker, context: AttributePickerContext) -> tuple[str, ...]:
+        kind = (type(context.obj), context.shape, context.key)
+        if kind not in kept:
+            kept[kind] = tuple(dict.fromkeys(original(picker, context)))
+        return kept[kind]
+
+    get_possible_keys.kept = kept  # type: ignore[attr-defined]  # kept on it
+    XFormedAttributePicker.get_possible_keys = get_possible_keys  # type: ignore[assignment,method-assign]  # replaced
+
+
+def _forget_backends_at_once() -> None:
+    """moto's reset makes each service's world anew, as its default VPCs, and then throws that away too."""
+    from moto.core.base_backend import BaseBackend
+
+    BaseBackend.reset = lambda self: None  # type: ignore[method-assign]  # replaced

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore import hooks
 from botocore.client import ClientCreator
+from botocore.compat import accepts_kwargs
 from botocore.httpsession import URLLib3Session
 from botocore.loaders import JSONFileLoader, Loader
 
@@ -20,12 +24,21 @@ from tests.unit.plugins.support import Account, Disturbance, once_for_each
 
 @pytest.fixture(scope="session", autouse=True)
 def _clients_are_quick_to_make() -> Iterator[None]:
-    """Each new client reads the services' models again, which takes longer than most tests."""
+    """Each new client works out anew what is the same for all of them, which takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", once_for_each(JSONFileLoader.load_file))
         patch.setattr(Loader, "list_available_services", once_for_each(Loader.list_available_services))
+        patch.setattr(ClientCreator, "_load_service_model", once_for_each(ClientCreator._load_service_model))
         patch.setattr(ClientCreator, "_create_client_class", once_for_each(ClientCreator._create_client_class))
+        patch.setattr(hooks.EventAliaser, "_alias_event_name", once_for_each(hooks.EventAliaser._alias_event_name))
+        patch.setattr(hooks, "accepts_kwargs", _accepts_kwargs)
         yield
+
+
+def _accepts_kwargs(handler: Any) -> bool:
+    """What botocore finds by a whole signature."""
+    code = getattr(handler, "__code__", None)
+    return bool(code.co_flags & inspect.CO_VARKEYWORDS if code else accepts_kwargs(handler))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from tests.unit.plugins.support import Account, Outcome, RunModule
 OLD_IMAGE, NEW_IMAGE = "trading-server-1", "trading-server-2"
 USER_DATA = "#!/bin/bash\necho 'first boot'\n"
 PROFILE = "trading_server_instance_profile_qa"
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -76,7 +77,8 @@ class Environment:
     def key_pair(self) -> str:
         names = {pair["KeyName"] for pair in self.ec2.describe_key_pairs()["KeyPairs"]}
         if "algo-deployment" not in names:
-            self.ec2.create_key_pair(KeyName="algo-deployment")
+            # One that is imported is there at once; one that is created takes a tenth of a second.
+            self.ec2.import_key_pair(KeyName="algo-deployment", PublicKeyMaterial=PUBLIC_KEY)
         return "algo-deployment"
 
     def old_host(
