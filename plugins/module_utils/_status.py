@@ -45,9 +45,8 @@ class Host:
     def take(self, said: dict[str, Any]) -> None:
         """Take over what run.sh said. It comes from the host, so that each value is looked at."""
         services = said.get("services")
-        self.services = (
-            {str(name): str(state) for name, state in services.items()} if isinstance(services, dict) else {}
-        )
+        if isinstance(services, dict):
+            self.services = {_printable(name): _printable(str(state)) for name, state in services.items()}
         self.commit = _matching(_COMMIT, said.get("commit"))
         self.uploaded = _matching(_TIME, said.get("uploaded"))
         lag = said.get("feed_lag")
