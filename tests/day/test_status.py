@@ -101,6 +101,10 @@ def test_what_it_does_not_know_it_refuses_before_it_looks(aws: LocalAws, argumen
     assert {call.service for call in aws.calls()} == {"ec2"}
 
 
+def test_an_account_without_hosts_is_not_well(aws: LocalAws) -> None:
+    assert _json(aws, status=2)["problems"] == ["qa has no hosts: site.yml makes them"]
+
+
 def test_many_hosts_are_asked_in_few_requests() -> None:
     with LocalAws(hosts=True) as aws:
         aws.instant_hosts()

@@ -220,6 +220,12 @@ def test_status_tells_how_long_ago_the_last_message_was(ingest: Host) -> None:
     assert ingest.run("status").said["feed_lag"] in range(10)
     os.kill(ingest.pid("feed"), signal.SIGSTOP)
     until(lambda: (ingest.run("status").said["feed_lag"] or 0) >= 3, 60)
+    with socket.create_connection((ingest.address, 4222)) as listener:
+        listener.sendall(b"CONNECT {}\r\nSUB bars.* 1\r\nPING\r\n")
+        answer = b""
+        while b"PONG" not in answer:
+            answer += listener.recv(4096)
+        assert ingest.run("status").said["feed_lag"] >= 3, "who only listens sent nothing"
     os.kill(ingest.pid("nats"), signal.SIGSTOP)
     silent = ingest.run("status")
     assert (silent.status, silent.said["feed_lag"]) == (0, None)
