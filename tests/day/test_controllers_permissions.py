@@ -31,9 +31,10 @@ ALLOWED = {
     ("fleet", "send_command"): {QA_TRADER},
     ("shutdown", "start_instances"): set(),
     ("shutdown", "stop_instances"): {QA_INGEST, QA_TRADER},
-    ("shutdown", "create_tags"): set(),
+    ("shutdown", "create_tags"): {QA_INGEST, QA_TRADER},
     ("shutdown", "send_command"): {QA_TRADER},
 }
+TAGS = {"ingest": "Repairs", "fleet": "Repairs", "shutdown": "StoppedAt"}
 REFUSALS = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"}
 
 
@@ -91,7 +92,7 @@ def _call(hosts: Hosts, function: str, operation: str, instance_id: str) -> None
     if operation == "send_command":
         parameters |= {"DocumentName": "AWS-RunShellScript", "Parameters": {"commands": ["true"]}}
     elif operation == "create_tags":
-        parameters = {"Resources": [instance_id], "Tags": [{"Key": "Repairs", "Value": "2099-02-02 1"}]}
+        parameters = {"Resources": [instance_id], "Tags": [{"Key": TAGS[function], "Value": "2099"}]}
     getattr(client, operation)(**parameters)
 
 
@@ -118,7 +119,8 @@ def test_a_function_does_nothing_that_it_does_not_need(hosts: Hosts, function: s
     _refused(secrets.get_secret_value, SecretId=SECRET_ID)
     _refused(s3.list_objects_v2, Bucket=BUCKETS["qa"])
     _refused(ec2.terminate_instances, InstanceIds=[trader])
-    _refused(ec2.create_tags, Resources=[trader], Tags=[{"Key": "Role", "Value": "ingest"}])
+    for key in {"Role", *TAGS.values()} - {TAGS[function]}:
+        _refused(ec2.create_tags, Resources=[trader], Tags=[{"Key": key, "Value": "ingest"}])
     _refused(ec2.create_tags, Resources=[hosts.ids["dev", "trader"]], Tags=[{"Key": "Environment", "Value": "qa"}])
     _refused(ssm.send_command, InstanceIds=[trader], DocumentName="AWS-RunPowerShellScript", Parameters={})
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 # Between two looks at the world.
@@ -25,6 +26,11 @@ START_SECONDS = 600
 STOP_SECONDS = 120
 # A command of the same event cannot be older: Lambda keeps an event for at most an hour.
 LOOK_BACK_SECONDS = 3600.0
+
+
+def iso_time(epoch: float) -> str:
+    """Return a time as it stands in events and tags."""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Clock:

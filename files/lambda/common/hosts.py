@@ -13,6 +13,8 @@ from .aws import Aws
 # Counts the stop-and-starts of a host on one day, as in "2026-02-02 1". It is a tag, so that the next invocation, and
 # one at the same time, counts on from there, and so that a person who looks at the host sees it too.
 REPAIRS_TAG = "Repairs"
+# When the host was last asked to stop, as in "2026-02-02T21:05:03Z": no start that was asked for earlier may undo that.
+STOPPED_TAG = "StoppedAt"
 RETIRED_TAG = "Retired"
 GONE = frozenset({"shutting-down", "terminated"})
 
@@ -28,11 +30,19 @@ class Host:
     private_address: str
     public_address: str
     repairs_tag: str
+    stopped_tag: str
 
     def repairs_on(self, day: str) -> int:
         """Return how often the host was repaired on this day."""
         tagged, _space, count = self.repairs_tag.partition(" ")
         return int(count) if tagged == day and count.isdecimal() else 0
+
+    def was_stopped_after(self, epoch: float) -> bool:
+        """Tell whether a stop was asked for after this time. What is no time, a person wrote, and it says nothing."""
+        try:
+            return datetime.fromisoformat(self.stopped_tag).timestamp() > epoch
+        except ValueError:
+            return False
 
 
 def day_of(epoch: float) -> str:
@@ -63,4 +73,5 @@ def _host(instance: dict[str, Any], tags: dict[str, str]) -> Host:
         private_address=instance.get("PrivateIpAddress") or "",
         public_address=instance.get("PublicIpAddress") or "",
         repairs_tag=tags.get(REPAIRS_TAG, ""),
+        stopped_tag=tags.get(STOPPED_TAG, ""),
     )

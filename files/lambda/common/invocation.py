@@ -28,12 +28,13 @@ class Invocation:
     budget: Budget
     # Lambda's own retries of an event carry the same id, and any other event another.
     request_id: str
+    began: float
 
     @classmethod
     def begin(cls, context: Context, clock: Clock) -> Invocation:
         """Take up an invocation."""
         settings = Settings.from_environment()
-        return cls(settings, Aws.connect(settings.region), clock, Budget(context), context.aws_request_id)
+        return cls(settings, Aws.connect(settings.region), clock, Budget(context), context.aws_request_id, clock.now())
 
     def repeat(self, look: Callable[[], bool], keep: float = 0.0) -> str:
         """Look at the world and take steps until all is done, or until only this much time is left.

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from .settings import Settings
@@ -27,6 +27,8 @@ class StartOrder:
     named: str
     # There must be exactly one host of this role.
     is_alone: bool
+    # A host that was stopped after this time is left alone: the start came first.
+    asked_at: float
     # After this nothing is started.
     deadline: float | None
     # A branch or a commit.
@@ -52,7 +54,7 @@ class StartOrder:
         }
 
 
-def ingest_order(event: dict[str, Any], settings: Settings) -> StartOrder:
+def ingest_order(event: dict[str, Any], settings: Settings, began: float) -> StartOrder:
     """Read the event of the ingest function.
 
     Raises:
@@ -65,10 +67,10 @@ def ingest_order(event: dict[str, Any], settings: Settings) -> StartOrder:
     git_ref = event.get("git_ref") or settings.git_branch
     if git_ref and not _GIT_REF.fullmatch(git_ref):
         raise ValueError(f"git_ref {git_ref!r} is neither a branch nor a commit")
-    return StartOrder("ingest", settings.ingest_name, True, deadline, git_ref)
+    return StartOrder("ingest", settings.ingest_name, True, _asked_at(event, began), deadline, git_ref)
 
 
-def fleet_order(event: dict[str, Any], settings: Settings) -> StartOrder:
+def fleet_order(event: dict[str, Any], settings: Settings, began: float) -> StartOrder:
     """Read the event of the fleet function: the record of the ingest function's success, or its fields alone.
 
     Raises:
@@ -85,7 +87,7 @@ def fleet_order(event: dict[str, Any], settings: Settings) -> StartOrder:
     except ValueError as error:
         raise ValueError(f"the event names no address of the feed: no trader is started ({error})") from error
     deadline = _epoch(told.get("deadline"), "deadline")
-    return StartOrder("trader", f"{settings.trader_prefix}*", False, deadline, commit, address)
+    return StartOrder("trader", f"{settings.trader_prefix}*", False, _asked_at(told, began), deadline, commit, address)
 
 
 def is_commit(value: object) -> bool:
@@ -93,9 +95,13 @@ def is_commit(value: object) -> bool:
     return isinstance(value, str) and _COMMIT.fullmatch(value) is not None
 
 
-def iso_time(epoch: float | None) -> str | None:
-    """Return a time as it stands in events."""
-    return None if epoch is None else datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _asked_at(event: dict[str, Any], began: float) -> float:
+    """Return when the start was asked for: the same in each retry of an event that says so."""
+    for name in ("scheduled_time", "asked_at"):
+        moment = _epoch(event.get(name), name)
+        if moment is not None:
+            return moment
+    return began
 
 
 def _epoch(value: object, name: str) -> float | None:

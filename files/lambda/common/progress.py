@@ -16,6 +16,8 @@ class Progress:
     """A host on its way to an outcome."""
 
     host: Host
+    # When the start was asked for.
+    asked_at: float
     outcome: Outcome | None = None
     waits_for: str = "its first look"
     command_id: str = ""
@@ -61,6 +63,8 @@ class Progress:
             return
         if host.state in GONE:
             self.skip(f"it is {host.state}", is_fault=False)
+        elif host.was_stopped_after(self.asked_at):
+            self.skip(f"it was stopped at {host.stopped_tag}, after this start was asked for", is_fault=True)
         elif host.state == "running":
             if self.repairs_when_up is None and not (self.is_being_stopped and now < self.not_before):
                 self.repairs_when_up = self.repairs

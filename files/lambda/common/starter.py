@@ -100,7 +100,8 @@ class Starter:
         hosts = read_hosts(self._aws, self._settings.environment, self._order.role)
         now = self._clock.now()
         for host in hosts:
-            self._hosts.setdefault(host.instance_id, Progress(host)).see(host, self._day, now)
+            known = self._hosts.setdefault(host.instance_id, Progress(host, self._order.asked_at))
+            known.see(host, self._day, now)
         for instance_id in self._hosts.keys() - {host.instance_id for host in hosts}:
             if self._hosts[instance_id].outcome is None:
                 self._hosts[instance_id].fail("EC2 no longer shows it among the hosts to start")

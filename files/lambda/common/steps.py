@@ -9,6 +9,9 @@ from .aws import Aws, code_of, in_chunks_and_halves, is_passing
 # One host that is refused spoils a call for no more than so many others, until halving finds it.
 _BATCH = 50
 _NO_CAPACITY = frozenset({"InsufficientInstanceCapacity", "InsufficientHostCapacity", "InsufficientAddressCapacity"})
+_TAG_BATCH = 1000
+# For these CreateTags refuses a whole call because of one host.
+_OF_ONE_HOST = ("InvalidInstanceID", "InvalidID", "TagLimitExceeded")
 # EC2 shows another state than the one that the host is in; the next look tells.
 _IN_BETWEEN = frozenset({"IncorrectInstanceState", "IncorrectState", "InvalidInstanceID.NotFound"})
 
@@ -26,7 +29,12 @@ def stop(aws: Aws, ids: list[str]) -> dict[str, Exception]:
 def tag(aws: Aws, ids: list[str], key: str, value: str) -> dict[str, Exception]:
     """Give instances a tag."""
     tags = [{"Key": key, "Value": value}]
-    return in_chunks_and_halves(ids, _BATCH, lambda some: aws.ec2_once.create_tags(Resources=some, Tags=tags))
+    return in_chunks_and_halves(
+        ids,
+        _TAG_BATCH,
+        lambda some: aws.ec2_once.create_tags(Resources=some, Tags=tags),
+        lambda error: not code_of(error).startswith(_OF_ONE_HOST),
+    )
 
 
 def heals(error: Exception) -> bool:

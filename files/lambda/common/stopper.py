@@ -8,11 +8,11 @@ from collections import Counter
 from pathlib import Path
 
 from . import steps
-from .aws import AWS_ERRORS, message_of
-from .clock import FAREWELL_SECONDS, INGEST_SECONDS, STOP_SECONDS, TRY_AGAIN_SECONDS
+from .aws import AWS_ERRORS, is_passing, message_of
+from .clock import FAREWELL_SECONDS, INGEST_SECONDS, ROUND_SECONDS, STOP_SECONDS, TRY_AGAIN_SECONDS, iso_time
 from .commands import Commands
 from .health import read_agents
-from .hosts import GONE, Host, day_of, read_hosts
+from .hosts import GONE, STOPPED_TAG, Host, day_of, read_hosts
 from .invocation import Invocation
 from .labels import Label, digest_of
 from .log import log
@@ -37,6 +37,7 @@ class Stopper:
         self._commands = Commands(self._aws, self._clock, label, script, STOP_SECONDS)
         self._traders: dict[str, Host] = {}
         self._ingest: dict[str, Host] = {}
+        self._marked: set[str] = set()
         self._refused: dict[str, str] = {}
         self._remarks: dict[str, str] = {}
         self._not_before: dict[str, float] = {}
@@ -96,6 +97,20 @@ class Stopper:
             hosts = {each.instance_id: each for each in read_hosts(self._aws, self._environment, role)}
             known.clear()
             known.update(hosts)
+        self._mark()
+
+    def _mark(self) -> None:
+        """Write on each host that it is stopped, before anything else: no start asked for earlier then starts it again.
+
+        Hosts that are down are marked too, as a start may be waiting for capacity. A mark that fails keeps nothing up.
+        """
+        every = self._traders | self._ingest
+        ids = [each for each, host in every.items() if host.state not in GONE and each not in self._marked]
+        errors = steps.tag(self._aws, ids, STOPPED_TAG, iso_time(self._invocation.began))
+        self._marked |= {each for each in ids if each not in errors or not is_passing(errors[each])}
+        if errors:
+            reasons = sorted({message_of(error) for error in errors.values()})
+            log("not marked as stopped", hosts=[every[each].name for each in errors], reasons=reasons)
 
     def _stop_traders(self) -> bool:
         self._read()
@@ -110,7 +125,9 @@ class Stopper:
         self._stop(self._ingest)
         self._say()
         every = (*self._traders.values(), *self._ingest.values())
-        return all(each.state in _DOWN or self._is_refused(each) for each in every)
+        # A start that looked just before the marks were there may still take its steps.
+        is_quiet = self._clock.now() >= self._invocation.began + ROUND_SECONDS
+        return is_quiet and all(each.state in _DOWN or self._is_refused(each) for each in every)
 
     def _is_refused(self, host: Host) -> bool:
         return host.instance_id in self._refused

@@ -21,7 +21,7 @@ RUN_SH = Path(__file__).with_name("run.sh")
 def lambda_handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Start the traders, and raise when one of them does not trade after all others were started."""
     invocation = Invocation.begin(context, CLOCK)
-    order = fleet_order(event, invocation.settings)
+    order = fleet_order(event, invocation.settings, invocation.began)
     outcomes = Starter(invocation, order, RUN_SH).run()
     raise_faults(outcomes)
     return {

@@ -7,9 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trading_common.clock import Clock, Context
+from trading_common.clock import Clock, Context, iso_time
 from trading_common.invocation import Invocation, told
-from trading_common.orders import ingest_order, iso_time
+from trading_common.orders import ingest_order
 from trading_common.outcomes import ControllerError, failed, raise_faults
 from trading_common.starter import Starter
 
@@ -21,7 +21,7 @@ RUN_SH = Path(__file__).with_name("run.sh")
 def lambda_handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Start the feed. Only what is returned starts the traders, so anything short of a running feed raises."""
     invocation = Invocation.begin(context, CLOCK)
-    order = ingest_order(event, invocation.settings)
+    order = ingest_order(event, invocation.settings, invocation.began)
     starter = Starter(invocation, order, RUN_SH)
     outcomes = starter.run()
     raise_faults(outcomes)
@@ -33,7 +33,8 @@ def lambda_handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
         raise ControllerError([failed(feed.name, feed.instance_id, f"it has no {kind} address")])
     return {
         "environment": invocation.settings.environment,
-        "deadline": iso_time(order.deadline),
+        "asked_at": iso_time(order.asked_at),
+        "deadline": None if order.deadline is None else iso_time(order.deadline),
         "commit": feed.commit,
         "feed_address": address,
         "outcomes": [outcome.to_dict() for outcome in outcomes],

@@ -116,6 +116,7 @@ class FakeAws:
         return {}
 
     def _create_tags(self, told: dict[str, Any]) -> dict[str, Any]:
+        _limit(told["Resources"], 1000)
         for host in self._known(told["Resources"]):
             host.tags |= {each["Key"]: each["Value"] for each in told["Tags"]}
         return {}

@@ -30,6 +30,7 @@ def test_the_feed_starts_and_the_chain_learns_where_it_is(world: World) -> None:
     host = _feed(world)
     assert world.invoke("ingest", SCHEDULED).result == {
         "environment": "dev",
+        "asked_at": "2026-02-02T13:30:00Z",
         "deadline": DEADLINE,
         "commit": COMMIT,
         "feed_address": "10.0.0.10",

@@ -95,7 +95,7 @@ def test_a_second_shutdown_does_nothing(world: World) -> None:
     world.invoke("shutdown", {})
     world.aws.calls.clear()
     assert len(world.invoke("shutdown", {}).outcomes) == 4
-    assert world.aws.calls.keys() == {"DescribeInstances"}
+    assert world.aws.calls.keys() == {"DescribeInstances", "CreateTags"}
 
 
 def test_two_shutdowns_at_the_same_moment(world: World) -> None:
