@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 name: plain
 type: stdout
 short_description: Prints what a playbook has to say, and nothing else
-version_added: 0.3.0
+version_added: 0.1.0
 author:
   - The algotrading.aws maintainers (!UNKNOWN)
 description:

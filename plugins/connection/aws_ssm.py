@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: aws_ssm
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Connect through AWS Session Manager, and run no command twice
 description:
   - Works as P(amazon.aws.aws_ssm#connection), with the same options and the same variables.

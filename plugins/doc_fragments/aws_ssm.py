@@ -18,4 +18,5 @@ def _options() -> dict[str, dict[str, object]]:
 class ModuleDocFragment:
     """The options of amazon.aws's connection plugin, as the installed version has them."""
 
-    DOCUMENTATION = yaml.safe_dump({"options": _options()})
+    # With its type, as ansible-test takes an assignment without one for a text.
+    DOCUMENTATION: str = yaml.safe_dump({"options": _options()})

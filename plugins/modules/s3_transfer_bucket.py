@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: s3_transfer_bucket
-version_added: 0.2.0
+version_added: 0.1.0
 short_description: Manage the bucket through which Ansible's files go to hosts and back
 description:
   - Has an S3 bucket for the connection plugin P(amazon.aws.aws_ssm#connection), whose objects are there for moments.

@@ -15,7 +15,7 @@ description:
   - Connections that Mitogen does not know, such as P(amazon.aws.aws_ssm#connection), are left as they are.
 version_added: 0.1.0
 author:
-  - The algotrading.aws maintainers
+  - The algotrading.aws maintainers (!UNKNOWN)
 notes:
   - Put C(strategy = algotrading.aws.mitogen_or_linear) below C([defaults]) in C(ansible.cfg). The environment variable
     E(ANSIBLE_STRATEGY) set to V(linear) switches it off for one run.
