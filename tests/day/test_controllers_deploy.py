@@ -76,6 +76,16 @@ def test_a_second_run_publishes_no_version_and_changes_nothing(deployed: Control
     assert deployed.digests() == digests
 
 
+def test_the_environment_starts_on_weekdays_and_stops_each_day(deployed: Controllers) -> None:
+    wanted = {START: ("cron(30 8 ? * MON-FRI *)", 3600, 10), SHUTDOWN: ("cron(5 16 ? * * *)", 21600, 185)}
+    for name, (cron, age, attempts) in wanted.items():
+        schedule = deployed.schedule(name)
+        assert (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]) == (cron, "America/New_York")
+        retries = {"MaximumEventAgeInSeconds": age, "MaximumRetryAttempts": attempts}
+        assert schedule["Target"]["RetryPolicy"] == retries
+        assert json.loads(schedule["Target"]["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
+
+
 def test_the_old_stacks_controllers_are_taken_over_in_place(
     controllers: Controllers, account: Account, site: Site
 ) -> None:
@@ -113,7 +123,6 @@ def test_without_automation_the_functions_and_the_shutdown_stay(
 ) -> None:
     site("qa")
     digests, roles = controllers.digests(), _role_ids(account)
-    assert controllers.schedule(START)["ScheduleExpression"] == "cron(30 8 ? * MON-FRI *)"
     assert controllers.destinations(FUNCTIONS["ingest"])["OnSuccess"]
 
     off = ("-e", "trading_automation=false")

@@ -28,6 +28,8 @@ def day(host_programs: None, tmp_path: Path) -> Iterator[Day]:
 def test_a_day_runs_by_itself(day: Day) -> None:
     aws = day.aws
     aws.set_time(next_monday(8, 29))
+    # Sunday's shutdown.
+    aws.wait_until_idle(120)
     assert aws.invocations("AlpacaWebsocketLambda_qa") == []
 
     with secret_in_processes(day, day.credential()) as shown:
@@ -48,7 +50,7 @@ def test_a_day_runs_by_itself(day: Day) -> None:
     aws.set_time(next_monday(16, 5))
     aws.wait_until_idle(240)
 
-    (shutdown,) = aws.invocations("TradingServerShutdownLambda_qa")
+    shutdown = aws.invocations("TradingServerShutdownLambda_qa")[-1]
     assert shutdown.error is None, shutdown.error
     wait_until(lambda: day.states() == {"stopped"}, 60)
     for host in day.account.hosts("qa"):

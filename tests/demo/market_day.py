@@ -54,6 +54,8 @@ class MarketDay:
         ec2.stop_instances(InstanceIds=ids)
         ec2.get_waiter("instance_stopped").wait(InstanceIds=ids, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
         self._day.aws.set_time(next_monday(8, 29))
+        # Sunday's shutdown.
+        self._day.aws.wait_until_idle(LONGEST_SECONDS)
         self._seen = self._look.take()
         self._say_news("", [])
 
