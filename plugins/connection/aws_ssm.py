@@ -25,6 +25,7 @@ seealso:
     plugin_type: connection
 """
 
+import errno
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -56,6 +57,16 @@ class Connection(AmazonConnection):
         except SSMProcessManagerTimeOutFailure:
             raise AnsibleConnectionFailure(self._no_answer()) from None
 
+    def exec_command(self, *args: Any, **kwargs: Any) -> tuple[int, str, str]:
+        """Run a command. The terminal and the pipe to session-manager-plugin break with their session."""
+        try:
+            result: tuple[int, str, str] = super().exec_command(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in (errno.EIO, errno.EPIPE):
+                raise
+            raise AnsibleConnectionFailure(self._lost_session()) from None
+        return result
+
     def exec_communicate(self, *args: Any, **kwargs: Any) -> tuple[int, str, str]:
         """Wait for a command's end; a session that ends before it leaves no status."""
         try:
@@ -64,8 +75,11 @@ class Connection(AmazonConnection):
             # Without the cause, which is the whole command.
             raise AnsibleConnectionFailure(self._no_answer()) from None
         if status is None:
-            raise AnsibleConnectionFailure(f"The session with {self.instance_id} ended before the command did")
+            raise AnsibleConnectionFailure(self._lost_session())
         return status, stdout, stderr
+
+    def _lost_session(self) -> str:
+        return f"The session with {self.instance_id} ended before the command did"
 
     def _no_answer(self) -> str:
         return f"No answer from {self.instance_id} within {self.get_option('ssm_timeout')} s"
