@@ -67,4 +67,5 @@ def environment_names(environment: str) -> dict[str, str]:
         "scheduler_policy": f"scheduler-invoke-lambda-{environment}",
         "start_schedule": f"alpaca-websocket-lambda-daily-9am-est-{environment}",
         "shutdown_schedule": f"trading-server-shutdown-schedule-{environment}",
+        "early_shutdown_schedule": f"trading-server-shutdown-early-schedule-{environment}",
     }

@@ -11,6 +11,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,9 @@ from tests.playbook import REPOSITORY, Site, run_playbook
 
 START = "alpaca-websocket-lambda-daily-9am-est-qa"
 SHUTDOWN = "trading-server-shutdown-schedule-qa"
+EARLY_SHUTDOWN = "trading-server-shutdown-early-schedule-qa"
+YEARS = [2026, 2027]
+CALENDAR = ("-e", json.dumps({"controllers_calendar_years": YEARS}))
 CHAIN = "alpaca-websocket-invoke-trading-qa"
 WIDE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}
 TRUST = {
@@ -34,7 +38,7 @@ def deployed() -> Iterator[Controllers]:
     """The controllers as the playbook deploys them. Tests leave them as they were, as a deployment takes its time."""
     with LocalAws() as aws:
         Account(aws).seed("qa", models=1)
-        run = run_playbook("qa", aws.environ)
+        run = run_playbook("qa", aws.environ, *CALENDAR)
         assert run.status == 0, run.output
         yield Controllers(aws)
 
@@ -47,8 +51,8 @@ def controllers(account: Account) -> Controllers:
 
 def test_a_zip_holds_what_the_function_needs_and_no_more(deployed: Controllers) -> None:
     shared = (
-        "__init__ aws clock commands health hosts invocation labels log orders outcomes progress run_output script "
-        "settings starter steps stopper"
+        "__init__ aws clock commands health hosts invocation labels log market orders outcomes progress run_output "
+        "script settings starter steps stopper"
     )
     wanted = {"lambda_function.py", "run.sh", *(f"trading_common/{name}.py" for name in shared.split())}
     for name, digest in deployed.digests().items():
@@ -69,7 +73,7 @@ def test_a_second_run_publishes_no_version_and_changes_nothing(deployed: Control
     for source in (REPOSITORY / "files").rglob("*"):
         source.touch()
 
-    run = run_playbook("qa", aws.environ)
+    run = run_playbook("qa", aws.environ, *CALENDAR)
     assert (run.status, run.changed) == (0, 0), run.output
     assert Account(aws).mutating_calls() == []
     assert deployed.versions() == versions
@@ -77,13 +81,29 @@ def test_a_second_run_publishes_no_version_and_changes_nothing(deployed: Control
 
 
 def test_the_environment_starts_on_weekdays_and_stops_each_day(deployed: Controllers) -> None:
-    wanted = {START: ("cron(30 8 ? * MON-FRI *)", 3600, 10), SHUTDOWN: ("cron(5 16 ? * * *)", 21600, 185)}
-    for name, (cron, age, attempts) in wanted.items():
+    told = {"scheduled_time": "<aws.scheduler.scheduled-time>"}
+    wanted: dict[str, tuple[str, int, int, dict[str, Any]]] = {
+        START: ("cron(30 8 ? * MON-FRI *)", 3600, 10, told),
+        SHUTDOWN: ("cron(5 16 ? * * *)", 21600, 185, told),
+        EARLY_SHUTDOWN: ("cron(5 13 ? * * *)", 21600, 185, told | {"only_on_early_close": True}),
+    }
+    for name, (cron, age, attempts, event) in wanted.items():
         schedule = deployed.schedule(name)
         assert (schedule["ScheduleExpression"], schedule["ScheduleExpressionTimezone"]) == (cron, "America/New_York")
         retries = {"MaximumEventAgeInSeconds": age, "MaximumRetryAttempts": attempts}
         assert schedule["Target"]["RetryPolicy"] == retries
-        assert json.loads(schedule["Target"]["Input"]) == {"scheduled_time": "<aws.scheduler.scheduled-time>"}
+        assert json.loads(schedule["Target"]["Input"]) == event
+
+
+def test_the_functions_know_the_exchanges_calendar(deployed: Controllers) -> None:
+    for name in FUNCTIONS.values():
+        variables = deployed.configuration(name)["Environment"]["Variables"]
+        calendar = json.loads(variables["MARKET_CALENDAR"])
+        assert calendar["years"] == YEARS
+        assert {"2026-11-26", "2027-07-05"} <= set(calendar["closed"])
+        assert calendar["early"] == ["2026-11-27", "2026-12-24", "2027-11-26"]
+        assert len(variables["MARKET_CALENDAR"]) < 1000
+        assert len(json.dumps(variables)) < 4096
 
 
 def test_the_old_stacks_controllers_are_taken_over_in_place(
@@ -132,7 +152,7 @@ def test_without_automation_the_functions_and_the_shutdown_stay(
     assert account.mutating_calls() == []
     assert site("qa", *off).changed == announced.changed
     scheduler = account.aws.client("scheduler")
-    assert [each["Name"] for each in scheduler.list_schedules()["Schedules"]] == [SHUTDOWN]
+    assert [each["Name"] for each in scheduler.list_schedules()["Schedules"]] == [EARLY_SHUTDOWN, SHUTDOWN]
     assert not controllers.destinations(FUNCTIONS["ingest"])["OnSuccess"]
     assert CHAIN not in account.role(ROLES["ingest"]).inline
     assert (controllers.digests(), _role_ids(account)) == (digests, roles)
@@ -188,7 +208,7 @@ def test_check_mode_announces_everything_and_makes_nothing(
         "controllers : Create the functions' roles": list(ROLES.values()),
         "controllers : Create the functions' log groups": list(FUNCTIONS.values()),
         "controllers : Say what becomes of each event": list(FUNCTIONS.values()),
-        "schedules : Set the schedules": [START, SHUTDOWN],
+        "schedules : Set the schedules": [START, SHUTDOWN, EARLY_SHUTDOWN],
     }
     for task, items in announced.items():
         for item in items:

@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from holidays.financial.ny_stock_exchange import NewYorkStockExchange
 
 from tests.integration.account import Account
 from tests.local_aws import LocalAws
@@ -23,9 +26,14 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 
 def next_monday(hour: int, minute: int) -> datetime:
-    """A moment of a Monday to come, in New York: hosts and functions go by this machine's clock, which is before it."""
+    """A moment of a Monday to come on which the exchange is open all day, in New York.
+
+    To come, as hosts and functions go by this machine's clock.
+    """
+    special = NewYorkStockExchange(categories=("public", "half_day"))
     today = datetime.now(NEW_YORK)
-    monday = today + timedelta(days=7 - today.weekday())
+    mondays = (today + timedelta(days=7 * weeks - today.weekday()) for weeks in count(1))
+    monday = next(each for each in mondays if each.date() not in special)
     return monday.replace(hour=hour, minute=minute, second=0, microsecond=0)
 
 

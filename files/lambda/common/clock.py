@@ -33,6 +33,23 @@ def iso_time(epoch: float) -> str:
     return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def read_time(value: object, name: str) -> float | None:
+    """Read a time of an event.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError as error:
+        raise ValueError(f"{name} {value!r} is not a time such as 2026-02-02T21:05:00Z") from error
+    if moment.tzinfo is None:
+        raise ValueError(f"{name} {value!r} has no time zone; it should end in Z")
+    return moment.timestamp()
+
+
 class Clock:
     """The real time; tests have their own."""
 

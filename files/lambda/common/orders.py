@@ -7,13 +7,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
+from .clock import read_time
+from .market import MarketDay
 from .settings import Settings
 
-# From the start at 08:30 to the shutdown at 16:05, both in New York.
-_DAY = timedelta(hours=7, minutes=35)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _GIT_REF = re.compile(r"[A-Za-z0-9_][\w./+-]*")
 
@@ -34,6 +33,8 @@ class StartOrder:
     # A branch or a commit.
     git_ref: str
     feed_address: str = ""
+    # What is said of each host that runs.
+    remark: str = ""
 
     @property
     def commit(self) -> str:
@@ -54,31 +55,40 @@ class StartOrder:
         }
 
 
-def ingest_order(event: dict[str, Any], settings: Settings, began: float) -> StartOrder:
-    """Read the event of the ingest function.
+def ingest_order(event: dict[str, Any], settings: Settings, began: float, day: MarketDay | None) -> StartOrder:
+    """Read the event of the ingest function, for the day that its schedule fired for.
 
     Raises:
         ValueError: it makes no sense.
     """
-    deadline = _epoch(event.get("deadline"), "deadline")
-    if deadline is None:
-        started = _epoch(event.get("scheduled_time"), "scheduled_time")
-        deadline = None if started is None else started + _DAY.total_seconds()
+    deadline = read_time(event.get("deadline"), "deadline")
+    if day and deadline is None:
+        deadline = day.deadline
     git_ref = event.get("git_ref") or settings.git_branch
     if git_ref and not _GIT_REF.fullmatch(git_ref):
         raise ValueError(f"git_ref {git_ref!r} is neither a branch nor a commit")
-    return StartOrder("ingest", settings.ingest_name, True, _asked_at(event, began), deadline, git_ref)
+    remark = day.remark if day else ""
+    return StartOrder("ingest", settings.ingest_name, True, _asked_at(event, began), deadline, git_ref, remark=remark)
 
 
-def fleet_order(event: dict[str, Any], settings: Settings, began: float) -> StartOrder:
-    """Read the event of the fleet function: the record of the ingest function's success, or its fields alone.
+def feed_report(event: dict[str, Any]) -> dict[str, Any]:
+    """Return what the event of the fleet function tells of the feed: what the ingest function returned.
 
     Raises:
-        ValueError: the feed's address or the commit is not there. No trader may start without them.
+        ValueError: it tells nothing.
     """
     told = event.get("responsePayload", event)
     if not isinstance(told, dict):
         raise ValueError("the event tells nothing of the feed: no trader is started")
+    return told
+
+
+def fleet_order(told: dict[str, Any], settings: Settings, began: float) -> StartOrder:
+    """Read what the fleet function is told of the feed.
+
+    Raises:
+        ValueError: the feed's address or the commit is not there. No trader may start without them.
+    """
     commit = str(told.get("commit"))
     if not is_commit(commit):
         raise ValueError(f"the event names no commit of 40 digits, but {commit}: no trader is started")
@@ -86,7 +96,7 @@ def fleet_order(event: dict[str, Any], settings: Settings, began: float) -> Star
         address = str(ipaddress.ip_address(told.get("feed_address") or ""))
     except ValueError as error:
         raise ValueError(f"the event names no address of the feed: no trader is started ({error})") from error
-    deadline = _epoch(told.get("deadline"), "deadline")
+    deadline = read_time(told.get("deadline"), "deadline")
     return StartOrder("trader", f"{settings.trader_prefix}*", False, _asked_at(told, began), deadline, commit, address)
 
 
@@ -98,19 +108,7 @@ def is_commit(value: object) -> bool:
 def _asked_at(event: dict[str, Any], began: float) -> float:
     """Return when the start was asked for: the same in each retry of an event that says so."""
     for name in ("scheduled_time", "asked_at"):
-        moment = _epoch(event.get(name), name)
+        moment = read_time(event.get(name), name)
         if moment is not None:
             return moment
     return began
-
-
-def _epoch(value: object, name: str) -> float | None:
-    if value is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError as error:
-        raise ValueError(f"{name} {value!r} is not a time such as 2026-02-02T21:05:00Z") from error
-    if moment.tzinfo is None:
-        raise ValueError(f"{name} {value!r} has no time zone; it should end in Z")
-    return moment.timestamp()

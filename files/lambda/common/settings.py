@@ -25,6 +25,8 @@ class Settings:
     trader_prefix: str
     region: str
     max_repairs: int
+    # Read only by who needs it, so that no mistake in it keeps anything up.
+    market_calendar: str
     nats_address: str
     # Passed on to run.sh, which has a default for each.
     secret_id: str
@@ -49,6 +51,7 @@ class Settings:
             trader_prefix=environ.get("TRADING_SERVER_NAME_PREFIX", f"trading-server-{environment}-"),
             region=environ.get("AWS_REGION", "us-east-1"),
             max_repairs=int(environ.get("MAX_RETRIES", "2")),
+            market_calendar=environ.get("MARKET_CALENDAR", '{"years": [], "closed": [], "early": []}'),
             nats_address=_one_of(environ, "NATS_ADDRESS", "private", "public"),
             secret_id=environ.get("GITHUB_SECRET_ID", ""),
             nats_auth=_one_of(environ, "NATS_AUTH", "none", "token"),

@@ -238,7 +238,9 @@ class Starter:
 
     def _judge(self, progress: Progress, result: RunResult) -> None:
         reason = self._find_fault(result)
-        outcome = Outcome(progress.host.name, progress.host.instance_id, "running", "", result.commit, result.services)
+        outcome = Outcome(
+            progress.host.name, progress.host.instance_id, "running", self._order.remark, result.commit, result.services
+        )
         progress.finish(replace(outcome, status="failed", reason=reason, is_fault=True) if reason else outcome)
 
     def _find_fault(self, result: RunResult) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from trading_common.clock import Clock, Context, iso_time
 from trading_common.invocation import Invocation, told
+from trading_common.market import scheduled_day
 from trading_common.orders import ingest_order
 from trading_common.outcomes import ControllerError, failed, raise_faults
 from trading_common.starter import Starter
@@ -19,9 +20,15 @@ RUN_SH = Path(__file__).with_name("run.sh")
 
 @told
 def lambda_handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Start the feed. Only what is returned starts the traders, so anything short of a running feed raises."""
+    """Start the feed. Only what is returned starts the traders, so anything short of a running feed raises.
+
+    On a day on which the exchange is closed a schedule starts nothing, which what is returned says.
+    """
     invocation = Invocation.begin(context, CLOCK)
-    order = ingest_order(event, invocation.settings, invocation.began)
+    day = scheduled_day(event, invocation.settings.market_calendar)
+    if day and day.is_closed:
+        return {"environment": invocation.settings.environment, "closed": day.date, "outcomes": []}
+    order = ingest_order(event, invocation.settings, invocation.began, day)
     starter = Starter(invocation, order, RUN_SH)
     outcomes = starter.run()
     raise_faults(outcomes)

@@ -9,6 +9,7 @@ from typing import Any
 
 from trading_common.clock import Clock, Context
 from trading_common.invocation import Invocation, told
+from trading_common.market import is_for_another_day
 from trading_common.outcomes import raise_faults
 from trading_common.stopper import Stopper
 
@@ -20,6 +21,8 @@ RUN_SH = Path(__file__).with_name("run.sh")
 def lambda_handler(event: dict[str, Any], context: Context) -> dict[str, Any]:
     """Stop all hosts, and raise when one of them still runs after all others were stopped."""
     invocation = Invocation.begin(context, CLOCK)
+    if is_for_another_day(event, invocation.settings.market_calendar):
+        return {"environment": invocation.settings.environment, "outcomes": []}
     outcomes = Stopper(invocation, RUN_SH).run()
     raise_faults(outcomes)
     return {

@@ -29,6 +29,7 @@ SETTINGS = {
     "WEBSOCKET_INSTANCE_NAME": "alpaca-websocket-ingest-dev",
     "TRADING_SERVER_NAME_PREFIX": "trading-server-dev-",
     "MAX_RETRIES": "2",
+    "MARKET_CALENDAR": '{"years": [2026], "closed": [], "early": []}',
     "NATS_ADDRESS": "private",
     "NATS_AUTH": "none",
     "WORKLOAD_REPOSITORY": "https://example.org/workload.git",
