@@ -24,7 +24,8 @@ START = "alpaca-websocket-lambda-daily-9am-est-qa"
 SHUTDOWN = "trading-server-shutdown-schedule-qa"
 EARLY_SHUTDOWN = "trading-server-shutdown-early-schedule-qa"
 YEARS = [2026, 2027]
-CALENDAR = ("-e", json.dumps({"controllers_calendar_years": YEARS}))
+WORKLOAD = {"TRADING_TRADER_COMMAND": "bash -c 'echo $(hostname)'", "TRADING_UPLOAD_SECONDS": "60"}
+ARGUMENTS = ("-e", json.dumps({"controllers_calendar_years": YEARS, "trading_workload": WORKLOAD}))
 CHAIN = "alpaca-websocket-invoke-trading-qa"
 WIDE = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:*", "Resource": "*"}]}
 TRUST = {
@@ -38,7 +39,7 @@ def deployed() -> Iterator[Controllers]:
     """The controllers as the playbook deploys them. Tests leave them as they were, as a deployment takes its time."""
     with LocalAws() as aws:
         Account(aws).seed("qa", models=1)
-        run = run_playbook("qa", aws.environ, *CALENDAR)
+        run = run_playbook("qa", aws.environ, *ARGUMENTS)
         assert run.status == 0, run.output
         yield Controllers(aws)
 
@@ -73,7 +74,7 @@ def test_a_second_run_publishes_no_version_and_changes_nothing(deployed: Control
     for source in (REPOSITORY / "files").rglob("*"):
         source.touch()
 
-    run = run_playbook("qa", aws.environ, *CALENDAR)
+    run = run_playbook("qa", aws.environ, *ARGUMENTS)
     assert (run.status, run.changed) == (0, 0), run.output
     assert Account(aws).mutating_calls() == []
     assert deployed.versions() == versions
@@ -104,6 +105,25 @@ def test_the_functions_know_the_exchanges_calendar(deployed: Controllers) -> Non
         assert calendar["early"] == ["2026-11-27", "2026-12-24", "2027-11-26"]
         assert len(variables["MARKET_CALENDAR"]) < 1000
         assert len(json.dumps(variables)) < 4096
+
+
+def test_the_functions_are_told_of_the_workload(deployed: Controllers) -> None:
+    for name in FUNCTIONS.values():
+        variables = deployed.configuration(name)["Environment"]["Variables"]
+        assert json.loads(variables["WORKLOAD"]) == WORKLOAD
+        assert variables.get("NATS_SECRET_ID") == "trading/nats-qa"
+
+
+@pytest.mark.parametrize("name", ["TRADING_CHECK", "TRADING_GIT_REF", "TRADING_UPLOAD_SECOND", "PATH"])
+def test_what_is_no_variable_of_the_workload_is_refused_before_anything_is_made(
+    account: Account, aws: LocalAws, name: str
+) -> None:
+    account.seed("qa", models=1)
+    aws.forget_calls()
+    run = run_playbook("qa", aws.environ, "-e", json.dumps({"trading_workload": {name: "1"}}))
+    assert run.status != 0
+    assert name in run.output.rpartition("fatal: ")[2]
+    assert account.mutating_calls() == []
 
 
 def test_the_old_stacks_controllers_are_taken_over_in_place(

@@ -50,6 +50,7 @@ class StartOrder:
             "TRADING_DEADLINE": "" if self.deadline is None else str(int(self.deadline)),
             "TRADING_NATS_ADDRESS": self.feed_address,
             "TRADING_NATS_AUTH": settings.nats_auth,
+            "TRADING_NATS_SECRET_ID": settings.nats_secret_id if settings.nats_auth == "token" else "",
             "TRADING_REPOSITORY": settings.repository,
             "TRADING_SECRET_ID": settings.secret_id,
         }

@@ -33,6 +33,9 @@ class Settings:
     nats_auth: str
     repository: str
     git_branch: str
+    nats_secret_id: str
+    # More variables of run.sh, as JSON.
+    workload: str
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -57,4 +60,6 @@ class Settings:
             nats_auth=_one_of(environ, "NATS_AUTH", "none", "token"),
             repository=environ.get("WORKLOAD_REPOSITORY", ""),
             git_branch=environ.get("GIT_BRANCH", ""),
+            nats_secret_id=environ.get("NATS_SECRET_ID", ""),
+            workload=environ.get("WORKLOAD", "{}"),
         )

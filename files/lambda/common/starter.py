@@ -38,7 +38,7 @@ class Starter:
         self._clock = invocation.clock
         self._order = order
         self._day = day_of(self._clock.now())
-        script = build_script(run_sh, order.exports(self._settings))
+        script = build_script(run_sh, order.exports(self._settings), self._settings.workload)
         label = Label(
             self._settings.environment, order.role, "start", self._day, digest_of(script), invocation.request_id
         )

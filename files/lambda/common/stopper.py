@@ -31,7 +31,7 @@ class Stopper:
         self._environment = invocation.settings.environment
         self._aws = invocation.aws
         self._clock = invocation.clock
-        script = build_script(run_sh, {"TRADING_ACTION": "stop", "TRADING_ROLE": "trader"})
+        script = self._build_script(run_sh)
         day = day_of(self._clock.now())
         label = Label(self._environment, "trader", "stop", day, digest_of(script), invocation.request_id)
         self._commands = Commands(self._aws, self._clock, label, script, STOP_SECONDS)
@@ -54,6 +54,15 @@ class Stopper:
         if self._trouble and not every:
             raise ControllerError([failed(f"all hosts of {self._environment}", "", self._trouble)])
         return [self._outcome(host) for host in every]
+
+    def _build_script(self, run_sh: Path) -> str:
+        """A workload that makes no sense keeps nothing up, and at worst the last upload fails."""
+        exports = {"TRADING_ACTION": "stop", "TRADING_ROLE": "trader"}
+        try:
+            return build_script(run_sh, exports, self._invocation.settings.workload)
+        except ValueError as error:
+            log("run.sh is told nothing of the workload", error=str(error))
+            return build_script(run_sh, exports, "{}")
 
     def _let_upload(self) -> None:
         """Ask the traders to end and upload. At best they do; EC2's stop ends them in any case."""

@@ -50,7 +50,7 @@ def test_values_reach_the_shell_as_data(tmp_path: Path) -> None:
     run_sh = tmp_path / "run.sh"
     run_sh.write_text('#!/usr/bin/env bash\nset -eu\nprintf "%s|" "$TRADING_GIT_REF" "${TRADING_EMPTY:-default}"\n')
     hostile = "a b'c\"d $(touch hacked) `touch hacked`\nx"
-    script = _part("script").build_script(run_sh, {"TRADING_GIT_REF": hostile, "TRADING_EMPTY": ""})
+    script = _part("script").build_script(run_sh, {"TRADING_GIT_REF": hostile, "TRADING_EMPTY": ""}, "{}")
     assert script.startswith("#!/usr/bin/env bash\nexport TRADING_GIT_REF=")
     assert script.endswith(run_sh.read_text())
     ran = subprocess.run(["bash"], input=script, cwd=tmp_path, check=True, capture_output=True, text=True)
