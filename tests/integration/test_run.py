@@ -97,9 +97,9 @@ class Fleet:
         return {service: pid for service, pid in found.items() if pid in alive}
 
     def files(self, name: str) -> set[str]:
-        """All paths on a host, but for Ansible's own empty folder."""
-        home = self.host(name).home
-        return {str(path.relative_to(home)) for path in home.rglob("*") if ".ansible" not in path.parts}
+        """All paths on a host, but for what any session leaves: Ansible's empty folder, and bash's history."""
+        home, left = self.host(name).home, {".ansible", ".bash_history"}
+        return {str(path.relative_to(home)) for path in home.rglob("*") if left.isdisjoint(path.parts)}
 
     def wipe(self, name: str) -> None:
         """Let a host be as run.sh has never seen it."""
