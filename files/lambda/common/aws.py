@@ -100,7 +100,7 @@ def is_of_no_host(error: Exception) -> bool:
 
 
 def in_halves(
-    ids: list[str], call: Callable[[list[str]], object], is_of_no_host: Callable[[Exception], bool] = is_of_no_host
+    ids: list[str], call: Callable[[list[str]], object], names_no_host: Callable[[Exception], bool] = is_of_no_host
 ) -> dict[str, Exception]:
     """Make one call for all ids. Where AWS refuses all because of some, find those by halving; the others are done.
 
@@ -109,11 +109,11 @@ def in_halves(
     try:
         call(ids)
     except AWS_ERRORS as error:
-        if len(ids) == 1 or is_of_no_host(error):
+        if len(ids) == 1 or names_no_host(error):
             return dict.fromkeys(ids, error)
         middle = len(ids) // 2
-        first = in_halves(ids[:middle], call, is_of_no_host)
-        return first | in_halves(ids[middle:], call, is_of_no_host)
+        first = in_halves(ids[:middle], call, names_no_host)
+        return first | in_halves(ids[middle:], call, names_no_host)
     return {}
 
 
@@ -121,10 +121,10 @@ def in_chunks_and_halves(
     ids: list[str],
     size: int,
     call: Callable[[list[str]], object],
-    is_of_no_host: Callable[[Exception], bool] = is_of_no_host,
+    names_no_host: Callable[[Exception], bool] = is_of_no_host,
 ) -> dict[str, Exception]:
     """Make one call for each chunk of the ids, and return the error for each id that was not done."""
     errors: dict[str, Exception] = {}
-    for refused in at_once(lambda chunk: in_halves(chunk, call, is_of_no_host), in_chunks(ids, size)):
+    for refused in at_once(lambda chunk: in_halves(chunk, call, names_no_host), in_chunks(ids, size)):
         errors |= refused
     return errors

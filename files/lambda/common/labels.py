@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 _PROJECT = "algotrading"
-_WORDS = 7
+_WORDS = 6
 # SSM's limit.
 _LONGEST = 100
 
@@ -20,14 +20,13 @@ class Label:
     environment: str
     role: str
     action: str
-    day: str
     # Of the script, so that only a command that does exactly the same is followed.
     digest: str
     # The event that it was sent for.
     request_id: str
 
     def __str__(self) -> str:
-        parts = (self.environment, self.role, self.action, self.day, self.digest, self.request_id)
+        parts = (self.environment, self.role, self.action, self.digest, self.request_id)
         return " ".join((_PROJECT, *parts))[:_LONGEST]
 
     @classmethod

@@ -39,9 +39,7 @@ class Starter:
         self._order = order
         self._day = day_of(self._clock.now())
         script = build_script(run_sh, order.exports(self._settings), self._settings.workload)
-        label = Label(
-            self._settings.environment, order.role, "start", self._day, digest_of(script), invocation.request_id
-        )
+        label = Label(self._settings.environment, order.role, "start", digest_of(script), invocation.request_id)
         self._commands = Commands(self._aws, self._clock, label, script, START_SECONDS)
         self._hosts: dict[str, Progress] = {}
         self._last_said: Counter[str] = Counter()

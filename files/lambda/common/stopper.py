@@ -12,7 +12,7 @@ from .aws import AWS_ERRORS, is_passing, message_of
 from .clock import FAREWELL_SECONDS, INGEST_SECONDS, ROUND_SECONDS, STOP_SECONDS, TRY_AGAIN_SECONDS, iso_time
 from .commands import Commands
 from .health import read_agents
-from .hosts import GONE, STOPPED_TAG, Host, day_of, read_hosts
+from .hosts import GONE, STOPPED_TAG, Host, read_hosts
 from .invocation import Invocation
 from .labels import Label, digest_of
 from .log import log
@@ -32,8 +32,7 @@ class Stopper:
         self._aws = invocation.aws
         self._clock = invocation.clock
         script = self._build_script(run_sh)
-        day = day_of(self._clock.now())
-        label = Label(self._environment, "trader", "stop", day, digest_of(script), invocation.request_id)
+        label = Label(self._environment, "trader", "stop", digest_of(script), invocation.request_id)
         self._commands = Commands(self._aws, self._clock, label, script, STOP_SECONDS)
         self._traders: dict[str, Host] = {}
         self._ingest: dict[str, Host] = {}

@@ -80,7 +80,7 @@ def test_a_failure_is_explained_by_what_the_run_said_last() -> None:
 
 def test_a_label_fits_into_a_comment_and_is_read_again() -> None:
     labels = _part("labels")
-    label = labels.Label("prod", "trader", "start", "2026-02-02", labels.digest_of("x"), "0" * 36)
+    label = labels.Label("prod", "trader", "start", labels.digest_of("x"), "0" * 36)
     assert len(str(label)) <= 100
     assert labels.Label.parse(str(label)) == label
     assert labels.Label.parse("a person's own command") is None
