@@ -74,8 +74,8 @@ unit: $(READY)  ## run the unit tests
 	@$(BIN)/python -m pytest $(PYTEST) tests/unit tests/repository
 
 .PHONY: day
-day: $(READY)  ## run trading days on a local AWS: controllers, hosts, schedules; not yet a part of 'make test'
-	@$(BIN)/python -m pytest tests/day
+day: $(READY)  ## run trading days on a local AWS: controllers, hosts, schedules
+	@$(BIN)/python -m pytest $(PYTEST) tests/day
 
 .PHONY: selftest
 selftest: $(READY)  ## run the tests of the local AWS, and of run.sh

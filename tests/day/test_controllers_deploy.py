@@ -20,6 +20,8 @@ from tests.integration.account import Account
 from tests.local_aws import LocalAws
 from tests.playbook import REPOSITORY, Site, run_playbook
 
+pytestmark = pytest.mark.xdist_group("controllers_deploy")
+
 START = "alpaca-websocket-lambda-daily-9am-est-qa"
 SHUTDOWN = "trading-server-shutdown-schedule-qa"
 EARLY_SHUTDOWN = "trading-server-shutdown-early-schedule-qa"

@@ -26,6 +26,8 @@ from tests.local_aws.hosts.processes import arguments_of, find_processes
 from tests.local_aws.seed import SECRET_ID
 from tests.workload.repository import advance
 
+pytestmark = pytest.mark.xdist_group("controllers_faults")
+
 FEED, FLEET, SHUTDOWN = "AlpacaWebsocketLambda_qa", "TradingServerLambda_qa", "TradingServerShutdownLambda_qa"
 ATTEMPTS = 3
 FEED_PROGRAM = "backup_vscode/deployment/alpaca_ingestion.py"

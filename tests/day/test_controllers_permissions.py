@@ -17,6 +17,8 @@ from tests.local_aws import LocalAws
 from tests.local_aws.seed import BUCKETS, SECRET_ID
 from tests.playbook import run_playbook
 
+pytestmark = pytest.mark.xdist_group("controllers_permissions")
+
 KINDS = [("qa", "ingest"), ("qa", "trader"), ("dev", "ingest"), ("dev", "trader")]
 QA_INGEST, QA_TRADER = KINDS[0], KINDS[1]
 # What each function does to which hosts. It may do nothing to any other.
