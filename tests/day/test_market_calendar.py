@@ -82,3 +82,5 @@ def test_a_half_day_ends_at_13_05(account: Account) -> None:
     assert shutdown.error is None, shutdown.error
     assert {outcome["status"] for outcome in shutdown.result["outcomes"]} == {"stopped"}
     assert _states(account) == {"stopped"}
+    # So that no start from before undoes it.
+    assert all("StoppedAt" in host.tags for host in account.hosts("qa"))
