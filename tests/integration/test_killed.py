@@ -9,6 +9,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 from tests.integration.account import Account
 from tests.playbook import Site, start_playbook
@@ -42,7 +44,17 @@ def _kill_when_launches_wait(account: Account, process: subprocess.Popen[str]) -
         _wait_until(lambda: account.aws.waiting() == UNDER_WAY)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
+        _kill_workers(account.aws.endpoint_url)
         process.communicate()
+
+
+def _kill_workers(endpoint_url: str) -> None:
+    """Ansible's workers have sessions of their own, and outlive a playbook that is killed."""
+    mark = f"AWS_ENDPOINT_URL={endpoint_url}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 def _wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
