@@ -74,7 +74,7 @@ unit: $(READY)  ## run the unit tests
 	@$(BIN)/python -m pytest $(PYTEST) tests/unit tests/repository
 
 .PHONY: day
-day: $(READY)  ## run trading days on a local AWS: controllers, hosts, schedules
+day: $(READY)  ## run trading days on a local AWS, good and bad ones; only one of them is a part of 'make test'
 	@$(BIN)/python -m pytest $(PYTEST) tests/day
 
 .PHONY: selftest
