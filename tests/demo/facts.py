@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -73,8 +74,11 @@ class Look:
     def _invocations(self) -> Iterator[Fact]:
         for function in (INGEST, FLEET, SHUTDOWN):
             name = f"{function}_{self._day.environment}"
-            for attempt, invocation in enumerate(self._day.aws.invocations(name), start=1):
-                key = str(attempt)
+            attempts: Counter[str] = Counter()
+            for number, invocation in enumerate(self._day.aws.invocations(name)):
+                key = str(number)
+                attempts[invocation.request_id] += 1
+                attempt = attempts[invocation.request_id]
                 yield Fact("invoked" if attempt == 1 else f"attempt {attempt}", name, key=key)
                 if invocation.error is not None:
                     yield Fact("failed", f"{name}: {invocation.error.get('errorMessage', '')}", key=key)
