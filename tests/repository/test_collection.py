@@ -129,6 +129,13 @@ def test_the_readme_is_short_and_names_only_targets_that_exist() -> None:
         assert named <= targets, f"{document} names {named - targets}"
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Pytest takes the second one for the first, and collects neither."""
+    names = [path.name for path in _tracked("tests/**/test_*.py")]
+    assert names
+    assert sorted(names) == sorted(set(names))
+
+
 def test_python_and_shell_carry_the_license() -> None:
     for path in _tracked("*.py"):
         assert "GNU General Public License v3.0+" in path.read_text()[:400], path
