@@ -16,11 +16,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 _AnsibleCollectionFinder(paths=[str(REPOSITORY / "collections")])._install()
 
-# The path to these is set above.
-from tests.integration.account import Account  # noqa: E402
-from tests.local_aws import LocalAws  # noqa: E402
-from tests.local_aws.hosts.programs import complaint_about_programs  # noqa: E402
-from tests.playbook import PlaybookRun, Site, run_playbook  # noqa: E402
+from tests.integration.account import Account  # noqa: E402 - the path to it is set above
+from tests.local_aws import LocalAws  # noqa: E402 - the path to it is set above
+from tests.local_aws.hosts.programs import complaint_about_programs  # noqa: E402 - the path to it is set above
+from tests.playbook import PlaybookRun, Site, run_playbook  # noqa: E402 - the path to it is set above
 
 
 @pytest.fixture(scope="session")
