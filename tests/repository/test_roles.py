@@ -57,10 +57,10 @@ def test_every_option_has_a_type_and_a_description(role: Path) -> None:
 
 
 def test_every_entry_point_is_specified(role: Path) -> None:
-    entry_points = {path.stem for path in (role / "tasks").iterdir()} & {"main", "preflight"}
+    entry_points = {path.stem for path in (role / "tasks").iterdir()} & {"main", "preflight", "destroy"}
     assert entry_points == _load(role / "meta/argument_specs.yml")["argument_specs"].keys()
-    if "preflight" in entry_points:
-        assert _options(role, "preflight") == _options(role, "main")
+    for entry_point in entry_points - {"main"}:
+        assert _options(role, entry_point) == _options(role, "main")
 
 
 def test_variables_carry_the_prefix_of_the_stack_or_of_the_role(role: Path) -> None:

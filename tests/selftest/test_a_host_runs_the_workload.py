@@ -90,7 +90,7 @@ def code(cloud: Cloud, tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _make_roles(client: Callable[[str], Client]) -> None:
-    """Make what roles/iam says, from its own variables."""
+    """Make the hosts' roles as roles/iam says, from its own variables."""
     loader = DataLoader()
     known = loader.load_from_file(str(_REPOSITORY / "roles/iam/vars/main.yml"), trusted_as_template=True) | {
         "trading_environment": "qa",
@@ -100,17 +100,16 @@ def _make_roles(client: Callable[[str], Client]) -> None:
         "iam_dashboard_commands": True,
         "iam_nats_auth": "none",
         "iam_extra_managed_policies": [],
-        "iam__caller": {"account": ACCOUNT_ID},
+        "trading_account_id": ACCOUNT_ID,
     }
     said = Templar(loader=loader, variables=known)
     iam = client("iam")
-    for role in said.template(known["iam__roles"]):
+    for role in said.template(known["iam__host_roles"]):
         name, profile = role["name"], role["instance_profile"]
-        trust = said.template(known["iam__trust_policy"])
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-        for arn in said.template(known["iam__managed_policies"]):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(role["assume_role_policy_document"]))
+        for arn in role["managed_policies"]:
             iam.attach_role_policy(RoleName=name, PolicyArn=arn)
-        for policy in role["policies"]:
+        for policy in role["inline_policies"]:
             document = json.dumps(policy["document"])
             iam.put_role_policy(RoleName=name, PolicyName=policy["name"], PolicyDocument=document)
         iam.create_instance_profile(InstanceProfileName=profile)
