@@ -91,6 +91,27 @@ def test_a_profile_carries_one_role(iam: Any) -> None:
     assert error_of(iam.add_role_to_instance_profile, **two) == "LimitExceeded"
 
 
+def test_only_what_is_in_a_profile_is_taken_out_of_it(iam: Any) -> None:
+    iam.create_instance_profile(InstanceProfileName="profile")
+    iam.create_role(RoleName="role", AssumeRolePolicyDocument=TRUST)
+    named = {"InstanceProfileName": "profile", "RoleName": "role"}
+    assert error_of(iam.remove_role_from_instance_profile, **named) == "NoSuchEntity"
+    iam.add_role_to_instance_profile(**named)
+    iam.remove_role_from_instance_profile(**named)
+
+
+def test_a_policy_that_is_used_or_has_old_versions_stays(iam: Any) -> None:
+    iam.create_role(RoleName="role", AssumeRolePolicyDocument=TRUST)
+    arn = iam.create_policy(PolicyName="policy", PolicyDocument=_policy())["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="role", PolicyArn=arn)
+    assert error_of(iam.delete_policy, PolicyArn=arn) == "DeleteConflict"
+    iam.detach_role_policy(RoleName="role", PolicyArn=arn)
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=_policy(), SetAsDefault=True)
+    assert error_of(iam.delete_policy, PolicyArn=arn) == "DeleteConflict"
+    iam.delete_policy_version(PolicyArn=arn, VersionId="v1")
+    iam.delete_policy(PolicyArn=arn)
+
+
 OBJECTS = "arn:aws:s3:::bucket/*"
 ANYONE: dict[str, Any] = {"Principal": "*"}
 

@@ -114,3 +114,27 @@ def one_role(request: AwsRequest, account: Account) -> None:
     ]
     if profiles and profiles[0].roles:
         raise _quota("Cannot exceed quota for InstanceSessionsPerInstanceProfile: 1")
+
+
+@RULES.on("iam", "RemoveRoleFromInstanceProfile")
+def role_in_profile(request: AwsRequest, account: Account) -> None:
+    """Only a role that is in an instance profile can be taken out of it."""
+    named = {key: request.params.get(key) for key in ("InstanceProfileName", "RoleName")}
+    for profile in account.iam.instance_profiles.values():
+        if profile.name == named["InstanceProfileName"] and named["RoleName"] not in {
+            each.name for each in profile.roles
+        }:
+            raise AwsError("NoSuchEntity", f"The role with name {named['RoleName']} cannot be found.", 404)
+
+
+@RULES.on("iam", "DeletePolicy")
+def unused_policy(request: AwsRequest, account: Account) -> None:
+    """A policy goes when nobody has it, and after its old versions."""
+    policy = account.iam.managed_policies.get(request.params.get("PolicyArn", ""))
+    if policy is not None and policy.attachment_count:
+        raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
+    if policy is not None and len(policy.versions) > 1:
+        message = (
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions."
+        )
+        raise AwsError("DeleteConflict", message, 409)
