@@ -8,6 +8,7 @@ This is a private utility of the collection, and it may change without notice.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 # What Lambda does where nothing is configured.
@@ -31,6 +32,11 @@ def from_aws(config: dict[str, Any]) -> dict[str, Any]:
     return {key: DEFAULTS[key] if value is None else value for key, value in read.items()}
 
 
+def from_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the options. An empty text as a destination is none."""
+    return {key: None if options[key] == "" else options[key] for key in DEFAULTS}
+
+
 def to_aws(config: dict[str, Any]) -> dict[str, Any]:
     """Make the whole of PutFunctionEventInvokeConfig's parameters, as it replaces what is left out."""
     destinations = {
@@ -43,9 +49,3 @@ def to_aws(config: dict[str, Any]) -> dict[str, Any]:
         "MaximumEventAgeInSeconds": config["maximum_event_age_in_seconds"],
         "DestinationConfig": destinations,
     }
-
-
-def merge(before: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
-    """The configuration with the given options in it. None keeps what is there, and an empty text takes it away."""
-    wanted = {key: given[key] for key in DEFAULTS if given[key] is not None}
-    return {key: None if value == "" else value for key, value in {**(before or DEFAULTS), **wanted}.items()}

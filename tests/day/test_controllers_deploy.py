@@ -67,9 +67,9 @@ def test_a_zip_holds_what_the_function_needs_and_no_more(deployed: Controllers) 
         assert files["run.sh"].startswith(b"#!")
 
 
-def test_a_second_run_publishes_no_version_and_changes_nothing(deployed: Controllers) -> None:
+def test_a_second_run_changes_nothing_and_no_run_publishes_a_version(deployed: Controllers) -> None:
     versions, digests = deployed.versions(), deployed.digests()
-    assert all(versions.values())
+    assert set(map(tuple, versions.values())) == {("$LATEST",)}
     aws = deployed.aws
     aws.forget_calls()
     # As a fresh checkout of the same commit has it.
@@ -125,6 +125,18 @@ def test_what_is_no_variable_of_the_workload_is_refused_before_anything_is_made(
     run = run_playbook("qa", aws.environ, "-e", json.dumps({"trading_workload": {name: "1"}}))
     assert run.status != 0
     assert name in run.output.rpartition("fatal: ")[2]
+    assert account.mutating_calls() == []
+
+
+def test_more_variables_than_a_function_has_room_for_are_refused_before_anything_is_made(
+    account: Account, aws: LocalAws
+) -> None:
+    account.seed("qa", models=1)
+    aws.forget_calls()
+    long = {"trading_workload": {"TRADING_TRADER_COMMAND": "x" * 4000}}
+    run = run_playbook("qa", aws.environ, "-e", json.dumps(long))
+    assert run.status != 0
+    assert "Lambda takes 4096 bytes of environment variables" in run.output
     assert account.mutating_calls() == []
 
 
@@ -226,17 +238,17 @@ def test_check_mode_announces_everything_and_makes_nothing(
 
     tasks = _tasks(run.output)
     announced = {
-        "controllers : Create the functions": list(FUNCTIONS.values()),
         "controllers : Create the functions' roles": list(ROLES.values()),
-        "controllers : Create the functions' log groups": list(FUNCTIONS.values()),
-        "controllers : Say what becomes of each event": list(FUNCTIONS.values()),
         "schedules : Set the schedules": [START, SHUTDOWN, EARLY_SHUTDOWN],
     }
     for task, items in announced.items():
         for item in items:
             assert f"changed: [localhost] => (item={item})" in tasks[task], f"{task} does not announce {item}"
-    assert "changed: [localhost]" in tasks["controllers : Announce the topic of alerts"]
-    assert "trading-alerts-qa would be created" in tasks["controllers : Announce the topic of alerts"]
+    deployed = tasks["controllers : Have the functions with their logs, and say what becomes of each event"]
+    for name in FUNCTIONS.values():
+        for resource in (f"Lambda function {name}", f"log group /aws/lambda/{name}", f"event invoke config {name}"):
+            assert f"+{resource}:" in deployed.replace("+  ", "+"), f"{resource} is not announced"
+    assert "trading-alerts-qa" in tasks["controllers : Have the topic of alerts"]
 
 
 def _tasks(output: str) -> dict[str, str]:
