@@ -19,27 +19,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-try:
-    from botocore.exceptions import ClientError
-except ImportError:
-    pass  # AnsibleAWSModule says that boto3 is missing
-
+from ansible_collections.algotrading.aws.plugins.module_utils._fleet_create import launch_server
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_launch import Launch
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import (
-    LIVE_STATES,
     RETIRED_TAG,
     Action,
     Instance,
     Plan,
-    Server,
+    later_twins,
 )
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_read import WORKERS
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_requests import (
     change_in_place,
     create_tags,
     delete_tag,
-    find_by_token,
-    run_instance,
     start_instances,
     stop_instances,
     terminate_instances,
@@ -48,34 +41,27 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_requests im
 )
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
 
-# What EC2 takes as the ids of one request.
-IDS_PER_REQUEST = 1000
-# A server is launched again at most this often because its earlier instances are dead: the bound of a loop.
-MAX_GENERATIONS = 20
-NO_CAPACITY = (
-    "InsufficientFreeAddressesInSubnet",
-    "InsufficientHostCapacity",
-    "InsufficientInstanceCapacity",
-    "Unsupported",
-)
+# EC2 takes 1000 ids in one request, and advises to ask for fewer at a time.
+IDS_PER_REQUEST = 100
 
 
 class Fleet:
     """The fleet of one role in EC2, as far as a plan changes it."""
 
-    def __init__(self, client: Any, launch: Launch, *, terminate_retired: bool, wait_timeout: int) -> None:
+    def __init__(self, client: Any, launch: Launch | None, *, wait_timeout: int) -> None:
         self.client = client
         self.launch = launch
-        self.terminate_retired = terminate_retired
         self.wait_timeout = wait_timeout
         self.failures: list[str] = []
+        self.launched: dict[str, str] = {}
 
     def apply(self, plan: Plan) -> list[str]:
         """Carry out a plan as far as EC2 lets it, and return what failed, a sentence for each server."""
         self.retag(plan.of_kind("retag"))
         self.each(self.modify, plan.of_kind("modify"))
         self.stop(_instances_of(plan.of_kind("stop")))
-        self.retire(_instances_of(plan.of_kind("retire")))
+        self.stop_and_mark(_instances_of(plan.of_kind("retire")))
+        self.terminate(_instances_of(plan.of_kind("terminate")))
         self.restore(_instances_of(plan.of_kind("restore")))
         self.create(plan.of_kind("create"))
         self.replace(plan.of_kind("replace"))
@@ -133,7 +119,8 @@ class Fleet:
 
     def modify(self, action: Action) -> None:
         (instance,) = _instances_of([action])
-        change_in_place(self.client, instance, {key: after for key, (_before, after) in action.changes.items()})
+        wanted = {key: after for key, (_before, after) in action.changes.items()}
+        change_in_place(self.client, instance, wanted, self.wait_timeout)
 
     def stop(self, instances: list[Instance]) -> list[Instance]:
         """Stop what runs, and return what is then stopped or about to be."""
@@ -143,14 +130,15 @@ class Fleet:
         stopped = self.together(lambda ids: stop_instances(self.client, ids), running)
         return stopped + [each for each in instances if each not in running]
 
-    def retire(self, instances: list[Instance]) -> None:
-        """Stop servers and then mark them, or terminate them."""
-        if self.terminate_retired:
-            self.together(lambda ids: terminate_instances(self.client, ids), instances)
-        else:
-            self.stop_and_mark(instances)
+    def terminate(self, instances: list[Instance]) -> None:
+        """Terminate servers for good, and their disks with them."""
+        lasting = {"volume_delete_on_termination": (False, True)}
+        disks = [each for each in instances if each.attributes.get("volume_delete_on_termination") is False]
+        self.each(self.modify, [Action("modify", each.name, "", instance=each, changes=lasting) for each in disks])
+        self.wait(self.together(lambda ids: terminate_instances(self.client, ids), instances), "terminated")
 
     def stop_and_mark(self, instances: list[Instance]) -> None:
+        """Stop servers and then mark them."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         self.tag(self.stop(instances), {RETIRED_TAG: now})
 
@@ -178,12 +166,23 @@ class Fleet:
         launched: dict[str, str] = {}
 
         def launch(action: Action) -> None:
-            if action.server:
-                launched[self.launch_server(action.server, action.generation)] = action.name
+            if self.launch and action.server:
+                instance_id = launch_server(self.client, self.launch, action.server, action.generation)
+                launched[instance_id] = action.name
 
         self.each(launch, actions)
+        self.launched.update(launched)
         self.wait_for(launched, "running")
         return list(launched)
+
+    def end_twins(self, existing: list[Instance]) -> list[Instance]:
+        """Terminate what this run launched beside a server that was there already, and return what remains.
+
+        Such a twin is seconds old and has done nothing yet. What another run launched is left alone.
+        """
+        twins = later_twins(existing, set(self.launched))
+        self.terminate(twins)
+        return [each for each in existing if each not in twins]
 
     def replace(self, actions: list[Action]) -> None:
         """Retire servers and launch their successors, a fifth of them at a time.
@@ -208,38 +207,6 @@ class Fleet:
         except AnsibleEC2Error as error:
             self.fail(", ".join(instance_ids), error)
 
-    def launch_server(self, server: Server, generation: int) -> str:
-        """Launch one server and return its instance's id.
-
-        EC2 remembers a token longer than it shows a dead instance, so that a token may stand for one: then comes the
-        next.
-        """
-        for number in range(generation, generation + MAX_GENERATIONS):
-            instance = self._run_instance(server, number)
-            if instance and instance["State"]["Name"] in LIVE_STATES:
-                return instance["InstanceId"]
-        raise AnsibleEC2Error(message=f"Failed to run instances: the last {MAX_GENERATIONS} of this server are dead")
-
-    def _run_instance(self, server: Server, generation: int) -> dict[str, Any] | None:
-        """Run one instance in the first subnet that has the capacity."""
-        last_attempt = len(self.launch.subnet_ids) - 1
-        for attempt in range(last_attempt + 1):
-            parameters = self.launch.parameters(server, generation, attempt)
-            try:
-                return run_instance(self.client, parameters)
-            except AnsibleEC2Error as error:
-                code = _code_of(error)
-                if code == "IdempotentParameterMismatch":
-                    # An earlier run launched this server with other settings, and was killed before it could see it.
-                    return find_by_token(self.client, parameters["ClientToken"])
-                if code not in NO_CAPACITY or attempt == last_attempt:
-                    raise
-        return None
-
 
 def _instances_of(actions: list[Action]) -> list[Instance]:
     return [action.instance for action in actions if action.instance]
-
-
-def _code_of(error: AnsibleEC2Error) -> str:
-    return error.exception.response["Error"]["Code"] if isinstance(error.exception, ClientError) else ""

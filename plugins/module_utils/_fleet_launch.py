@@ -15,13 +15,18 @@ from typing import Any
 
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import Server
 from ansible_collections.algotrading.aws.plugins.module_utils._models import Model
-from ansible_collections.algotrading.aws.plugins.module_utils._naming import ingest_name, trader_name
+from ansible_collections.algotrading.aws.plugins.module_utils._naming import (
+    ingest_name,
+    trader_name,
+    trader_name_prefix,
+)
 
 # EC2 tells an instance's user data only by one request per instance, so a launch writes down the digest of its own.
 USER_DATA_TAG = "UserDataDigest"
 MODEL_TAGS = ("ModelType", "Symbol", "ModelNumber")
 # An environment has one ingest node, whatever it is called.
 INGEST = ("ingest",)
+UNKNOWN: tuple[str, ...] = ()
 
 
 def ingest_server(environment: str) -> Server:
@@ -41,14 +46,20 @@ def trading_server(environment: str, model: Model) -> Server:
 def identity_of(environment: str, role: str, tags: dict[str, str]) -> tuple[str, ...] | None:
     """Say which server of the fleet an instance is, by its tags, or None when it is none of them.
 
-    Hosts of the stack that this one replaces have no C(Role) tag, and its ingest node may have no C(Environment).
+    Hosts of the stack that this one replaces have no C(Role) tag, and its ingest node may have no C(Environment). One
+    that lost a tag is still of the fleet: to leave it out would launch a second server beside it.
     """
     if role == "ingest":
         by_name = tags.get("Name") == ingest_name(environment)
         by_role = (tags.get("Environment"), tags.get("Role")) == (environment, role)
         return INGEST if by_name or by_role else None
+    by_name = tags.get("Name", "").startswith(trader_name_prefix(environment))
+    if not by_name and tags.get("Environment") != environment:
+        return None
     identity = tuple(tags.get(key, "") for key in MODEL_TAGS)
-    return identity if tags.get("Environment") == environment and all(identity) else None
+    if all(identity):
+        return identity
+    return UNKNOWN if by_name or tags.get("Role") == role else None
 
 
 def digest(user_data: str) -> str:
@@ -59,7 +70,7 @@ def client_token(server: Server, generation: int, attempt: int) -> str:
     """Name one launch of one server, so that EC2 makes no second instance of it, whoever asks and however often.
 
     A generation counts the instances that the server had before, and an attempt counts the subnets that had no
-    capacity.
+    capacity: EC2 may refuse the token of a launch that failed, when it comes again with another subnet.
     """
     # Not its name: 'BRK-B' and 'long' join to the same one as 'BRK' and 'B-long'.
     return digest("\n".join([server.tags["Environment"], *server.identity, str(generation), str(attempt)]))
@@ -87,6 +98,7 @@ class Launch:
             "key_name": self.key_name,
             "iam_instance_profile": self.iam_instance_profile,
             "user_data": digest(self.user_data),
+            "http_endpoint": "enabled",
             "http_tokens": "required",
             "http_put_response_hop_limit": 1,
             "instance_metadata_tags": "enabled",
@@ -120,7 +132,7 @@ class Launch:
             "IamInstanceProfile": {"Name": self.iam_instance_profile},
             "UserData": self.user_data,
             "MetadataOptions": {
-                "HttpEndpoint": "enabled",
+                "HttpEndpoint": wanted["http_endpoint"],
                 "HttpTokens": wanted["http_tokens"],
                 "HttpPutResponseHopLimit": wanted["http_put_response_hop_limit"],
                 "InstanceMetadataTags": wanted["instance_metadata_tags"],

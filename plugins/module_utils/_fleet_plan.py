@@ -10,11 +10,16 @@ This is a private utility of the collection, and it may change without notice.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from ansible_collections.algotrading.aws.plugins.module_utils._naming import environment_of
 
 # An instance in any other state (shutting-down, terminated) is gone for good, though AWS shows it for up to an hour.
 LIVE_STATES = frozenset({"pending", "running", "stopping", "stopped"})
+# EC2 cannot tell whether a server trades: one that runs is taken to do so.
+RUNNING_STATES = frozenset({"pending", "running"})
 RETIRED_TAG = "Retired"
 # What a retirement writes into its tag. A hand at the console may have written anything.
 RETIRED_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
@@ -26,11 +31,16 @@ CHANGED_IN_PLACE = frozenset(
     {
         "security_group_ids",
         "iam_instance_profile",
+        "http_endpoint",
         "http_tokens",
         "http_put_response_hop_limit",
         "volume_delete_on_termination",
     }
 )
+# What AWS changes on a disk in use. It only grows: see _is_as_good.
+DISK_CHANGED_IN_PLACE = frozenset({"volume_size", "volume_type"})
+# Whether a server is replaced for what cannot be changed in place.
+REPLACE_NEVER, REPLACE_STOPPED, REPLACE_ALWAYS = REPLACE = ("never", "stopped", "always")
 
 
 class PlanError(Exception):
@@ -48,7 +58,10 @@ class Server:
 
 @dataclass(frozen=True)
 class Instance:
-    """A server as EC2 has it. Attributes are named and typed as those of the desired launch."""
+    """A server as EC2 has it. Attributes are named and typed as those of the desired launch.
+
+    Its identity is empty where its tags make it one of the fleet, and do not say which.
+    """
 
     instance_id: str
     identity: tuple[str, ...]
@@ -56,6 +69,7 @@ class Instance:
     launch_time: str
     private_ip_address: str | None
     root_device_name: str | None
+    root_volume_id: str | None
     tags: dict[str, str]
     attributes: dict[str, Any]
 
@@ -71,24 +85,35 @@ class Instance:
     def retired(self) -> bool:
         return RETIRED_TAG in self.tags
 
+    @property
+    def serving(self) -> bool:
+        return self.live and not self.retired
+
+    @property
+    def runs(self) -> bool:
+        return self.state in RUNNING_STATES
+
 
 @dataclass(frozen=True)
 class Drift:
-    """One attribute in which an instance differs from what a new launch would give it."""
+    """One attribute in which an instance differs from what a new launch would give it.
+
+    C(kept) says why it stays so, and is empty where EC2 changes it in place.
+    """
 
     name: str
     instance_id: str
     attribute: str
     before: Any
     after: Any
-    in_place: bool
+    kept: str
 
 
 @dataclass(frozen=True)
 class Action:
     """One step that brings the fleet nearer to what it should be.
 
-    The kinds are C(create), C(restore), C(retag), C(modify), C(retire), C(stop) and C(replace).
+    The kinds are C(create), C(restore), C(retag), C(modify), C(retire), C(stop), C(replace) and C(terminate).
     """
 
     kind: str
@@ -104,8 +129,12 @@ class Action:
 class Policy:
     """How far a plan may go."""
 
-    replace: bool = False
+    replace: str = REPLACE_NEVER
     max_retired: int | None = None
+    terminate_retired: bool = False
+
+    def replaces(self, instance: Instance) -> bool:
+        return self.replace == REPLACE_ALWAYS or (self.replace == REPLACE_STOPPED and not instance.runs)
 
 
 @dataclass
@@ -144,6 +173,27 @@ def make_plan(desired: list[Server], existing: list[Instance], launch: dict[str,
     return plan
 
 
+def make_removal(wanted: dict[str, str], existing: list[Instance]) -> Plan:
+    """Plan the end of every instance of the fleet, retired ones among them.
+
+    Args:
+        wanted: the tags that all servers of the fleet share.
+        existing: every instance of the fleet that EC2 still shows.
+
+    Raises:
+        PlanError: an instance is of the fleet by some tags and not by others, and nothing should be changed.
+    """
+    _refuse_contradictions(wanted, existing)
+    live = sorted((each for each in existing if each.live), key=lambda each: (each.name, each.instance_id))
+    return Plan([Action("terminate", each.name, "is not wanted", instance=each) for each in live])
+
+
+def recognise(desired: list[Server], existing: list[Instance]) -> list[Instance]:
+    """Tell by their names which servers those are whose other tags somebody took away."""
+    by_name = {server.name: server.identity for server in desired}
+    return [each if each.identity else replace(each, identity=by_name.get(each.name, ())) for each in existing]
+
+
 def _refuse_wrong_input(desired: list[Server], by_identity: dict[tuple[str, ...], list[Instance]]) -> None:
     if not desired:
         raise PlanError("No server is desired, which would retire the whole fleet: check where the models come from")
@@ -151,10 +201,16 @@ def _refuse_wrong_input(desired: list[Server], by_identity: dict[tuple[str, ...]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise PlanError(f"Desired more than once: {', '.join(repeated)}; name each model once, and no two alike")
-    _refuse_contradictions(desired[0], by_identity)
+    _refuse_contradictions(desired[0].tags, [each for instances in by_identity.values() for each in instances])
+    unknown = [f"{each.name} ({each.instance_id})" for each in by_identity.get((), []) if each.serving]
+    if unknown:
+        raise PlanError(
+            f"Some servers of {desired[0].tags['Environment']} do not tell what they serve: "
+            f"{', '.join(sorted(unknown))}; give them their tags {', '.join(desired[0].tags)} again, or terminate them"
+        )
     doubles = []
     for instances in by_identity.values():
-        current = [instance for instance in instances if instance.live and not instance.retired]
+        current = [instance for instance in instances if instance.serving]
         if len(current) > 1:
             doubles.append(f"{current[0].name} ({', '.join(sorted(each.instance_id for each in current))})")
     if doubles:
@@ -164,21 +220,28 @@ def _refuse_wrong_input(desired: list[Server], by_identity: dict[tuple[str, ...]
         )
 
 
-def _refuse_contradictions(server: Server, by_identity: dict[tuple[str, ...], list[Instance]]) -> None:
+def _refuse_contradictions(wanted: dict[str, str], existing: Iterable[Instance]) -> None:
     """Refuse instances that are servers of the fleet by some tags and of another one by others.
 
-    To leave them out would launch a second server beside each.
+    To leave them out would launch a second server beside each, or let one outlive its environment.
     """
-    found = []
-    for instance in (each for instances in by_identity.values() for each in instances if each.live):
-        for key in ("Environment", "Role"):
-            if instance.tags.get(key, server.tags[key]) != server.tags[key]:
-                found.append(f"{instance.name} ({instance.instance_id}) has {key}={instance.tags[key]}")
+    found = [
+        f"{instance.name} ({instance.instance_id}) has {key}={instance.tags[key]}"
+        for instance in existing
+        for key in ("Environment", "Role", "Name")
+        if instance.live and key in instance.tags and _contradicts(wanted, key, instance.tags[key])
+    ]
     if found:
         raise PlanError(
-            f"Some instances are servers of {server.tags['Environment']} by some tags and not by others: "
-            f"{'; '.join(sorted(found))}; remove that tag, or those that make them {server.tags['Role']} servers"
+            f"Some instances are servers of {wanted['Environment']} by some tags and not by others: "
+            f"{'; '.join(sorted(found))}; remove that tag, or those that make them {wanted['Role']} servers"
         )
+
+
+def _contradicts(wanted: dict[str, str], key: str, value: str) -> bool:
+    if key == "Name":
+        return environment_of(value) not in (None, wanted["Environment"])
+    return value != wanted[key]
 
 
 def _plan_server(plan: Plan, server: Server, instances: list[Instance], launch: dict[str, Any], policy: Policy) -> None:
@@ -189,10 +252,10 @@ def _plan_server(plan: Plan, server: Server, instances: list[Instance], launch: 
         plan.actions.append(Action("create", server.name, reason, server, generation=len(instances)))
         return
 
-    drift = compare(current, launch)
-    fixed = [each for each in drift if each.in_place]
-    reported = [each for each in drift if not each.in_place]
-    if reported and policy.replace:
+    drift = compare(current, launch, policy)
+    fixed = [each for each in drift if not each.kept]
+    reported = [each for each in drift if each.kept]
+    if reported and policy.replaces(current):
         reason = f"differs in {', '.join(each.attribute for each in reported)}"
         changes = {each.attribute: (each.before, each.after) for each in reported}
         plan.actions.append(Action("replace", server.name, reason, server, current, changes, len(instances)))
@@ -217,7 +280,7 @@ def _plan_server(plan: Plan, server: Server, instances: list[Instance], launch: 
 def current_instance(instances: list[Instance]) -> Instance | None:
     """The instance that serves now, else the one that was retired last, else none."""
     live = [instance for instance in instances if instance.live]
-    serving = [instance for instance in live if not instance.retired]
+    serving = [instance for instance in live if instance.serving]
     if serving:
         return serving[0]
     return max(live, key=_retired_at, default=None)
@@ -228,10 +291,10 @@ def _retired_at(instance: Instance) -> tuple[str, str]:
     return (tag if RETIRED_AT.fullmatch(tag) else "", instance.launch_time)
 
 
-def compare(instance: Instance, launch: dict[str, Any]) -> list[Drift]:
+def compare(instance: Instance, launch: dict[str, Any], policy: Policy) -> list[Drift]:
     """List the attributes in which an instance differs from what a new launch would give it."""
     return [
-        Drift(instance.name, instance.instance_id, attribute, before, after, _is_changed_in_place(instance, attribute))
+        Drift(instance.name, instance.instance_id, attribute, before, after, _why_kept(instance, attribute, policy))
         for attribute, after in launch.items()
         for before in [instance.attributes.get(attribute)]
         if before != after and not _is_as_good(attribute, before, after)
@@ -243,9 +306,21 @@ def _is_as_good(attribute: str, before: Any, after: Any) -> bool:
     return attribute == "volume_size" and before is not None and before > after
 
 
+def _why_kept(instance: Instance, attribute: str, policy: Policy) -> str:
+    if _is_changed_in_place(instance, attribute):
+        return ""
+    if policy.replace == REPLACE_STOPPED and instance.runs:
+        return "and runs: stop the environment first (playbooks/stop.yml), or set replace to always"
+    if attribute == "instance_type":
+        return "which a run changes when it finds the server stopped"
+    return "which a replacement changes: set replace to stopped, or always"
+
+
 def _is_changed_in_place(instance: Instance, attribute: str) -> bool:
     if attribute == "instance_type":
         return instance.state == "stopped"
+    if attribute in DISK_CHANGED_IN_PLACE:
+        return instance.root_volume_id is not None
     if attribute == "instance_metadata_tags":
         return all(METADATA_KEY.fullmatch(key) for key in instance.tags)
     return attribute in CHANGED_IN_PLACE
@@ -253,10 +328,10 @@ def _is_changed_in_place(instance: Instance, attribute: str) -> bool:
 
 def _plan_retirement(plan: Plan, desired: set[tuple[str, ...]], existing: list[Instance], policy: Policy) -> None:
     """Plan the end of servers that nobody desires, as long as they are not suspiciously many."""
-    serving = [instance for instance in existing if instance.live and not instance.retired]
+    serving = [instance for instance in existing if instance.serving]
     leaving = sorted((each for each in serving if each.identity not in desired), key=lambda each: each.name)
     # A killed run or a hand at the console may leave a retired server running: it is stopped, but is no new retirement.
-    restless = [each for each in existing if each.retired and each.state in ("pending", "running")]
+    restless = [each for each in existing if each.retired and each.runs]
     wanted = {action.instance.instance_id for action in plan.of_kind("restore", "replace") if action.instance}
 
     if policy.max_retired is not None and policy.max_retired < 0:
@@ -267,8 +342,22 @@ def _plan_retirement(plan: Plan, desired: set[tuple[str, ...]], existing: list[I
             f"{len(leaving)} of {len(serving)} servers have no model any more, and at most {allowed} may be retired in "
             f"one run: {', '.join(each.name for each in leaving)}; check the models, or raise max_retired"
         )
+    end = "terminate" if policy.terminate_retired else "retire"
     for instance in leaving:
-        plan.actions.append(Action("retire", instance.name, "has no model any more", instance=instance))
+        plan.actions.append(Action(end, instance.name, "has no model any more", instance=instance))
     for instance in restless:
         if instance.instance_id not in wanted:
             plan.actions.append(Action("stop", instance.name, "is retired but runs", instance=instance))
+
+
+def later_twins(existing: list[Instance], launched: set[str]) -> list[Instance]:
+    """Of instances that were just launched, those whose server had been launched already.
+
+    EC2's client tokens hold for one availability zone. A run that was killed right after it had found capacity in its
+    second zone, and is run again before EC2 shows what it launched, may now find capacity in the first.
+    """
+    first: dict[tuple[str, ...], Instance] = {}
+    serving = sorted((each for each in existing if each.serving), key=lambda each: (each.launch_time, each.instance_id))
+    for instance in serving:
+        first.setdefault(instance.identity, instance)
+    return [each for each in serving if each.instance_id in launched and each is not first[each.identity]]

@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_launch import (
-    MODEL_TAGS,
     USER_DATA_TAG,
     digest,
     identity_of,
 )
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import LIVE_STATES, Instance
-from ansible_collections.algotrading.aws.plugins.module_utils._naming import ingest_name
+from ansible_collections.algotrading.aws.plugins.module_utils._fleet_requests import FILTER_VALUES
+from ansible_collections.algotrading.aws.plugins.module_utils._naming import ingest_name, trader_name_prefix
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     describe_images,
     describe_instance_attribute,
@@ -31,8 +31,6 @@ from ansible_collections.amazon.aws.plugins.module_utils.transformation import a
 
 # As many as a client of botocore keeps connections.
 WORKERS = 10
-# What EC2 takes as the values of one filter.
-FILTER_VALUES = 200
 
 
 def find_image(client: Any, image_id: str | None, name: str | None, owner: str) -> dict[str, Any] | None:
@@ -53,7 +51,7 @@ def read_fleet(client: Any, environment: str, role: str) -> list[Instance]:
     for described in _describe_all(client, _scopes(environment, role)):
         tags = boto3_tag_list_to_ansible_dict(described.get("Tags", []))
         identity = identity_of(environment, role, tags)
-        if identity:
+        if identity is not None:
             found.append((described, identity, tags))
     live = [(described, tags) for described, _identity, tags in found if described["State"]["Name"] in LIVE_STATES]
     volumes = _read_volumes(client, [_root_disk(described).get("VolumeId") for described, _tags in live])
@@ -66,6 +64,7 @@ def read_fleet(client: Any, environment: str, role: str) -> list[Instance]:
             launch_time=described["LaunchTime"].isoformat(),
             private_ip_address=described.get("PrivateIpAddress"),
             root_device_name=described.get("RootDeviceName"),
+            root_volume_id=_root_disk(described).get("VolumeId"),
             tags=tags,
             attributes={
                 **_attributes_of(described),
@@ -81,7 +80,7 @@ def _scopes(environment: str, role: str) -> list[dict[str, str]]:
     """The filters, one request each, that find every instance that may be a server of the role."""
     if role == "ingest":
         return [{"tag:Name": ingest_name(environment)}, {"tag:Environment": environment, "tag:Role": role}]
-    return [{"tag:Environment": environment, "tag-key": MODEL_TAGS[-1]}]
+    return [{"tag:Environment": environment}, {"tag:Name": f"{trader_name_prefix(environment)}*"}]
 
 
 def _describe_all(client: Any, scopes: list[dict[str, str]]) -> list[dict[str, Any]]:
@@ -145,6 +144,7 @@ def _attributes_of(described: dict[str, Any]) -> dict[str, Any]:
         "key_name": described.get("KeyName"),
         "iam_instance_profile": profile.rpartition("/")[2] or None,
         "security_group_ids": sorted(group["GroupId"] for group in described.get("SecurityGroups", [])),
+        "http_endpoint": metadata.get("HttpEndpoint"),
         "http_tokens": metadata.get("HttpTokens"),
         "http_put_response_hop_limit": metadata.get("HttpPutResponseHopLimit"),
         "instance_metadata_tags": metadata.get("InstanceMetadataTags"),

@@ -1,7 +1,7 @@
 # Copyright: Contributors to the algotrading.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Says in a module's words what a plan does: its results, its diff and its warnings.
+"""Says in a module's words what a plan does: its results and its warnings.
 
 Pure functions: they import neither boto3 nor Ansible.
 This is a private utility of the collection, and it may change without notice.
@@ -21,9 +21,21 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import
     Server,
     current_instance,
 )
+from ansible_collections.algotrading.aws.plugins.module_utils._resources import (
+    CHANGE,
+    CREATE,
+    DELETE,
+    KEEP,
+    REPLACE,
+    RETIRE,
+    resource,
+)
 
+KIND = "EC2 instance"
 # A warning names this many servers, and counts the rest.
 NAMED_IN_WARNING = 10
+# What each kind of action is to the resource; the others change it.
+OUTCOMES = {"create": CREATE, "replace": REPLACE, "retire": RETIRE, "terminate": DELETE}
 
 
 def describe_actions(plan: Plan) -> list[dict[str, Any]]:
@@ -33,7 +45,7 @@ def describe_actions(plan: Plan) -> list[dict[str, Any]]:
             "name": action.name,
             "instance_id": action.instance.instance_id if action.instance else None,
             "reason": action.reason,
-            "changes": _before_and_after(action.changes),
+            "changes": {key: {"before": before, "after": after} for key, (before, after) in action.changes.items()},
         }
         for action in plan.actions
     ]
@@ -73,59 +85,85 @@ def describe_servers(desired: list[Server], existing: list[Instance]) -> list[di
     return servers
 
 
-def describe_diff(plan: Plan, launch: Launch, *, terminate_retired: bool) -> dict[str, Any]:
-    """The servers that the plan changes, as they are before it and after it."""
-    before: dict[str, dict[str, Any]] = {}
-    after: dict[str, dict[str, Any]] = {}
+def describe_resources(plan: Plan, launch: Launch | None) -> list[dict[str, Any]]:
+    """What becomes of each server, by name: of one host all actions together, and the drift that stays."""
+    actions: dict[str, list[Action]] = {}
     for action in plan.actions:
-        earlier, later = _sides(action, launch, terminate_retired=terminate_retired)
-        # A retired server that runs may have the same name as the one that serves.
-        key = f"{action.name} ({action.reason})" if action.kind == "stop" else action.name
-        before.setdefault(key, {}).update(earlier)
-        after.setdefault(key, {}).update(later)
-    return {"before": before, "after": after}
+        actions.setdefault(action.instance.instance_id if action.instance else action.name, []).append(action)
+    drift: dict[str, list[Drift]] = {}
+    for each in plan.drift:
+        drift.setdefault(each.instance_id, []).append(each)
+
+    entries = [_touched(some, drift.get(key, []), launch) for key, some in actions.items()]
+    kept = [each for each in plan.kept if each.instance_id not in actions]
+    entries += [_kept(each.name, drift.get(each.instance_id, [])) for each in kept]
+    return sorted(entries, key=lambda entry: str(entry["name"]))
 
 
-def _sides(action: Action, launch: Launch, *, terminate_retired: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+def _touched(actions: list[Action], drift: list[Drift], launch: Launch | None) -> dict[str, Any]:
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for action in actions:
+        earlier, later = _sides(action, launch)
+        before.update(earlier)
+        after.update(later)
+    first = actions[0]
+    reasons = [action.reason for action in actions] + _drift_reasons(drift)
+    return resource(KIND, _name(first), OUTCOMES.get(first.kind, CHANGE), reasons, before, after)
+
+
+def _name(action: Action) -> str:
+    """A retired server may have the same name as the one that serves."""
+    if action.kind in ("stop", "terminate") and action.instance and action.instance.retired:
+        return f"{action.name} ({action.instance.instance_id})"
+    return action.name
+
+
+def _kept(name: str, drift: list[Drift]) -> dict[str, Any]:
+    before = {each.attribute: each.before for each in drift}
+    after = {each.attribute: each.after for each in drift}
+    return resource(KIND, name, KEEP, _drift_reasons(drift), before, after)
+
+
+def _drift_reasons(drift: list[Drift]) -> list[str]:
+    alike: dict[str, list[str]] = {}
+    for each in drift:
+        alike.setdefault(each.kept, []).append(each.attribute)
+    return [f"differs in {', '.join(attributes)}, {kept}" for kept, attributes in alike.items()]
+
+
+def _sides(action: Action, launch: Launch | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What an action changes on its server, before and after."""
     state = action.instance.state if action.instance else "absent"
     if action.kind == "create":
-        return {"state": state}, {
-            "state": "running",
-            **launch.attributes(),
-            **(action.server.tags if action.server else {}),
-        }
+        attributes = launch.attributes() if launch else {}
+        return {}, {"state": "running", **attributes, **(action.server.tags if action.server else {})}
     if action.kind == "restore":
         return {"state": state, RETIRED_TAG: "set"}, {"state": "running", RETIRED_TAG: None}
-    if action.kind == "retire" and terminate_retired:
-        return {"state": state}, {"state": "terminated"}
+    if action.kind == "terminate":
+        return {"state": state}, {}
     if action.kind == "retire":
         return {"state": state, RETIRED_TAG: None}, {"state": "stopped", RETIRED_TAG: "set"}
     if action.kind == "stop":
         return {"state": state}, {"state": "stopped"}
-    changes = _before_and_after(action.changes)
     return (
-        {key: change["before"] for key, change in changes.items()},
-        {key: change["after"] for key, change in changes.items()},
+        {key: before for key, (before, _after) in action.changes.items()},
+        {key: after for key, (_before, after) in action.changes.items()},
     )
 
 
-def _before_and_after(changes: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {key: {"before": before, "after": after} for key, (before, after) in changes.items()}
-
-
 def drift_warnings(plan: Plan) -> list[str]:
-    """One sentence per attribute that differs, with the servers that it is about."""
-    by_attribute: dict[str, list[Drift]] = {}
+    """One sentence per attribute that differs and reason why it stays so, with the servers that it is about."""
+    alike: dict[tuple[str, str], list[Drift]] = {}
     for drift in plan.drift:
-        by_attribute.setdefault(drift.attribute, []).append(drift)
+        alike.setdefault((drift.attribute, drift.kept), []).append(drift)
     sentences = []
-    for attribute, drifts in sorted(by_attribute.items()):
+    for (attribute, kept), drifts in sorted(alike.items()):
         named = ", ".join(drift.name for drift in drifts[:NAMED_IN_WARNING])
         more = f" and {len(drifts) - NAMED_IN_WARNING} more" if len(drifts) > NAMED_IN_WARNING else ""
         values = sorted({str(drift.before) for drift in drifts})
         found = values[0] if len(values) == 1 else f"{len(values)} different values"
         sentences.append(
-            f"{attribute} is {found} where a new server would have {drifts[0].after}, and stays so until the server "
-            f"is replaced: {named}{more}"
+            f"{attribute} is {found} where a new server would have {drifts[0].after}, {kept}: {named}{more}"
         )
     return sentences

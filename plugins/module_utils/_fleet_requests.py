@@ -11,15 +11,18 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import LIVE_STATES, Instance
+from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import Instance
 from ansible_collections.algotrading.aws.plugins.module_utils._just_made import retry_while
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
+    AnsibleEC2Error,
     EC2InstanceErrorHandler,
     associate_iam_instance_profile,
     describe_iam_instance_profile_associations,
     describe_instances,
+    describe_volumes,
     modify_instance_attribute,
     modify_instance_metadata_options,
+    modify_volume,
     replace_iam_instance_profile_association,
 )
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
@@ -27,13 +30,19 @@ from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_
 from ansible_collections.amazon.aws.plugins.module_utils.transformation import ansible_dict_to_boto3_filter_list
 
 WAIT_DELAY = 5
+TERMINATED = "terminated"
+DEAD_STATES = ("shutting-down", TERMINATED)
+# What EC2 takes as the values of one filter.
+FILTER_VALUES = 200
 # What EC2 says of a profile that IAM has just made, or to which it has just given its role.
 NEW_PROFILE = ("Invalid IAM Instance Profile", "has no associated IAM Roles")
 METADATA_OPTIONS = {
+    "http_endpoint": "HttpEndpoint",
     "http_tokens": "HttpTokens",
     "http_put_response_hop_limit": "HttpPutResponseHopLimit",
     "instance_metadata_tags": "InstanceMetadataTags",
 }
+DISK_OPTIONS = {"volume_size": "Size", "volume_type": "VolumeType"}
 
 
 @EC2InstanceErrorHandler.common_error_handler("run instances")
@@ -75,7 +84,7 @@ def delete_tag(client: Any, instance_ids: list[str], key: str) -> None:
     client.delete_tags(Resources=instance_ids, Tags=[{"Key": key}])
 
 
-def change_in_place(client: Any, instance: Instance, wanted: dict[str, Any]) -> None:
+def change_in_place(client: Any, instance: Instance, wanted: dict[str, Any], timeout: int) -> None:
     """Change attributes of one instance, given in the words of Launch.attributes."""
     instance_id = instance.instance_id
     if "security_group_ids" in wanted:
@@ -83,13 +92,27 @@ def change_in_place(client: Any, instance: Instance, wanted: dict[str, Any]) -> 
     if "instance_type" in wanted:
         modify_instance_attribute(client, instance_id, InstanceType={"Value": wanted["instance_type"]})
     if "volume_delete_on_termination" in wanted:
-        disk = {"DeviceName": instance.root_device_name, "Ebs": {"DeleteOnTermination": True}}
-        modify_instance_attribute(client, instance_id, BlockDeviceMappings=[disk])
+        mapping = {"DeviceName": instance.root_device_name, "Ebs": {"DeleteOnTermination": True}}
+        modify_instance_attribute(client, instance_id, BlockDeviceMappings=[mapping])
     metadata = {option: wanted[attribute] for attribute, option in METADATA_OPTIONS.items() if attribute in wanted}
     if metadata:
         modify_instance_metadata_options(client, instance_id, **metadata)
+    disk = {option: wanted[attribute] for attribute, option in DISK_OPTIONS.items() if attribute in wanted}
+    if disk and instance.root_volume_id:
+        change_disk(client, instance.root_volume_id, disk, timeout)
     if "iam_instance_profile" in wanted:
         set_instance_profile(client, instance_id, wanted["iam_instance_profile"])
+
+
+def change_disk(client: Any, volume_id: str, wanted: dict[str, Any], timeout: int) -> None:
+    """Change a disk in use, and wait until EC2 shows it so, as it refuses a second change before."""
+    modify_volume(client, VolumeId=volume_id, **wanted)
+    for _attempt in range(max(1, timeout // WAIT_DELAY)):
+        (volume,) = describe_volumes(client, VolumeIds=[volume_id])
+        if all(volume[option] == value for option, value in wanted.items()):
+            return
+        time.sleep(WAIT_DELAY)
+    raise AnsibleEC2Error(message=f"Timeout trying to modify volume {volume_id}")
 
 
 @EC2InstanceErrorHandler.common_error_handler("set the instance profile")
@@ -122,14 +145,30 @@ def wait_for_state(client: Any, instance_ids: list[str], state: str, timeout: in
     """
     reasons: dict[str, str] = {}
     for _attempt in range(max(1, timeout // WAIT_DELAY)):
-        reservations = describe_instances(client, InstanceIds=instance_ids) if instance_ids else []
-        found = {each["InstanceId"]: each for reservation in reservations for each in reservation["Instances"]}
-        states = {each: found[each]["State"]["Name"] if each in found else "not visible yet" for each in instance_ids}
+        found = describe_by_id(client, instance_ids)
+        states = {each: _state_of(found.get(each), state) for each in instance_ids}
         reasons = {each: _what_it_is(found.get(each), now) for each, now in states.items() if now != state}
-        if all(now == state or (each in found and now not in LIVE_STATES) for each, now in states.items()):
+        if all(now == state or (now in DEAD_STATES and state != TERMINATED) for now in states.values()):
             break
         time.sleep(WAIT_DELAY)
     return reasons
+
+
+def describe_by_id(client: Any, instance_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Describe instances, by filter, as one id that is unknown fails a request for it and all others."""
+    found: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(instance_ids), FILTER_VALUES):
+        filters = ansible_dict_to_boto3_filter_list({"instance-id": instance_ids[start : start + FILTER_VALUES]})
+        for reservation in describe_instances(client, Filters=filters):
+            found.update({each["InstanceId"]: each for each in reservation["Instances"]})
+    return found
+
+
+def _state_of(described: dict[str, Any] | None, wanted: str) -> str:
+    if described:
+        return described["State"]["Name"]
+    # EC2 forgets what is terminated.
+    return TERMINATED if wanted == TERMINATED else "not visible yet"
 
 
 def _what_it_is(described: dict[str, Any] | None, state: str) -> str:

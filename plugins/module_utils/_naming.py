@@ -29,6 +29,11 @@ def trader_name(environment: str, model_type: str, symbol: str, model_number: st
     return f"{trader_name_prefix(environment)}{symbol}-{model_type}-{model_number}"
 
 
+def environment_of(name: str) -> str | None:
+    """The environment whose server has that C(Name) tag, or None when it is no server's."""
+    return next((each for each in ENVIRONMENTS if name.startswith((ingest_name(each), trader_name_prefix(each)))), None)
+
+
 def environment_names(environment: str) -> dict[str, str]:
     """All names of one environment, by what they name.
 

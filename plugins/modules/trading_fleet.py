@@ -21,8 +21,12 @@ description:
   - A server without a model is retired, see O(retired_models). A model that comes back gets its own retired server
     again.
   - A server that differs from what a new one would be is changed in place where EC2 can, and reported as drift where it
-    cannot. Its security groups, instance profile, metadata options and the end of its disk with it are changed in
-    place, and while it is stopped also its type.
+    cannot. Its tags, security groups, instance profile, metadata options, the size and type of its disk and the end of
+    its disk with it are changed in place, and while it is stopped also its type. A disk only grows, and a file system on
+    it grows when the server boots next.
+  - User data are told by the digest that a launch writes into the tag C(UserDataDigest). They run at the first boot
+    only, so that a change of them by hand has no effect and is not looked for. More disk, IOPS or throughput than a new
+    server's are left, and so are other tags.
   - Existing servers are neither started, stopped nor replaced for any other reason.
 author:
   - The algotrading.aws maintainers (!UNKNOWN)
@@ -37,11 +41,19 @@ options:
     type: str
     required: true
     choices: [trader, ingest]
+  state:
+    description:
+      - V(present) makes the servers what they should be.
+      - V(absent) terminates all of them and their disks, retired ones too, and waits for their end. Only
+        O(environment), O(role) and O(wait_timeout) then count.
+    type: str
+    choices: [present, absent]
+    default: present
   models:
     description:
       - The models that should have a server, as P(algotrading.aws.s3_models#lookup) finds them. Other keys are ignored.
       - An empty list is refused, as it would retire the whole fleet.
-      - Required with O(role=trader).
+      - Required with O(role=trader) and O(state=present).
     type: list
     elements: dict
     suboptions:
@@ -61,7 +73,9 @@ options:
         description: The model's folder. It is accepted for the sake of the lookup, and not used.
         type: str
   image_id:
-    description: The image (AMI) of new servers.
+    description:
+      - The image (AMI) of new servers.
+      - With O(state=present), this or O(image_name) is required.
     type: str
   image_name:
     description: A pattern of image names, of which the newest available image is taken.
@@ -78,20 +92,21 @@ options:
     description:
       - The subnets of new servers, which are spread over them. Where one has no capacity, the next is taken.
       - It may be empty in check mode, as the network may not exist yet.
+      - Required with O(state=present).
     type: list
     elements: str
-    required: true
   security_group_ids:
     description:
       - The security groups of all servers.
       - It may be empty in check mode, where the groups are then not compared.
+      - Required with O(state=present).
     type: list
     elements: str
-    required: true
   iam_instance_profile:
-    description: The name of the instance profile of all servers.
+    description:
+      - The name of the instance profile of all servers.
+      - Required with O(state=present).
     type: str
-    required: true
   user_data:
     description:
       - The script that new servers run at their first boot, at most 16 KB. It is the same for all of them.
@@ -102,7 +117,7 @@ options:
     description: The key pair of new servers. By default they have none.
     type: str
   volume_size:
-    description: The size of a new server's root disk in GiB.
+    description: The size of a server's root disk in GiB. A smaller one grows.
     type: int
     default: 14
   retired_models:
@@ -122,12 +137,19 @@ options:
     description:
       - Whether a server with drift that EC2 cannot change in place is stopped, tagged C(Retired), and launched anew. It
         does not trade until it is started by what starts the fleet each day.
+      - V(never) reports the drift.
+      - V(stopped) replaces servers that are stopped, and reports the others. EC2 cannot tell whether a server trades, so
+        that one that runs or boots is taken to do so.
+      - V(always) replaces servers that run, too.
       - They are replaced in waves, a fifth of them at a time. The next wave begins when both status checks of the last
         one pass, and a wave that fails is the last.
-    type: bool
-    default: false
+      - A run that was killed between the end of a server and the launch of its successor is finished by the next one
+        that replaces. One that does not replace brings the retired server back.
+    type: str
+    choices: [never, stopped, always]
+    default: never
   wait_timeout:
-    description: How many seconds to wait for new or restarted servers to run.
+    description: How many seconds to wait for servers to run or to end, and for a disk to change.
     type: int
     default: 300
 extends_documentation_fragment:
@@ -147,7 +169,7 @@ notes:
     C(ec2:DescribeInstanceAttribute), C(ec2:DescribeVolumes), C(ec2:DescribeIamInstanceProfileAssociations),
     C(ec2:RunInstances), C(ec2:StartInstances), C(ec2:StopInstances), C(ec2:TerminateInstances), C(ec2:CreateTags),
     C(ec2:DeleteTags), C(ec2:ModifyInstanceAttribute), C(ec2:ModifyInstanceMetadataOptions),
-    C(ec2:AssociateIamInstanceProfile), C(ec2:ReplaceIamInstanceProfileAssociation) and C(iam:PassRole) for the
+    C(ec2:ModifyVolume), C(ec2:AssociateIamInstanceProfile), C(ec2:ReplaceIamInstanceProfileAssociation) and C(iam:PassRole) for the
     profile's role."
 seealso:
   - plugin: algotrading.aws.s3_models
@@ -176,6 +198,13 @@ EXAMPLES = r"""
     security_group_ids: [sg-0123456789abcdef0]
     iam_instance_profile: alpaca_instance_profile_qa
     region: us-east-1
+
+- name: Have no trading servers any more
+  algotrading.aws.trading_fleet:
+    environment: qa
+    role: trader
+    state: absent
+    region: us-east-1
 """
 
 RETURN = r"""
@@ -186,7 +215,7 @@ actions:
   elements: dict
   contains:
     action:
-      description: One of V(create), V(restore), V(retag), V(modify), V(retire), V(stop) and V(replace).
+      description: One of V(create), V(restore), V(retag), V(modify), V(retire), V(stop), V(replace) and V(terminate).
       type: str
       sample: create
     name:
@@ -204,6 +233,71 @@ actions:
     changes:
       description: For V(retag), V(modify) and V(replace), each tag or attribute with its value C(before) and C(after).
       type: dict
+resources:
+  description:
+    - What becomes of each server, or in check mode would become of it, in one entry for each, by name. A retired server
+      that stays as it is has none.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: Always V(EC2 instance).
+      type: str
+      sample: EC2 instance
+    name:
+      description: The server's name. With the instance's id behind it for a retired server beside the one that serves.
+      type: str
+      sample: trading-server-qa-SOXL-long-soxl_long-outer_11_inner_48
+    action:
+      description: One of V(create), V(change), V(replace), V(retire), V(delete) and V(keep).
+      type: str
+      sample: keep
+    reasons:
+      description: Why, and of a server that stays as it is, in what it differs and why it stays so.
+      type: list
+      elements: str
+      sample: ["differs in image_id, which a replacement changes: set replace to stopped, or always"]
+    before:
+      description: What changes or differs, as it is. None for a new server.
+      type: dict
+    after:
+      description: What changes or differs, as it should be. None for a server that is terminated.
+      type: dict
+capacity:
+  description:
+    - What the fleet is charged for, C(before) and C(after) the run, each a list of groups of servers that cost the same.
+    - A server that is stopped counts as one that runs, as it does so on each trading day. A retired one counts for its
+      disk only.
+  returned: always
+  type: dict
+  contains:
+    before:
+      description: The servers, retired ones among them, as they are before the run.
+      type: list
+      elements: dict
+      contains: &capacity
+        instance_type:
+          description: The instance type, or none for servers that are retired and cost their disks only.
+          type: str
+          sample: t3.small
+        volume_type:
+          description: The type of the root disk.
+          type: str
+          sample: gp3
+        volume_size:
+          description: The size of one server's root disk in GiB.
+          type: int
+          sample: 14
+        count:
+          description: How many servers these are.
+          type: int
+          sample: 6
+    after:
+      description: The same, as they are after it.
+      type: list
+      elements: dict
+      contains: *capacity
 failures:
   description:
     - What EC2 refused, a sentence for each server. The module then fails, after it has done all else.
@@ -269,23 +363,31 @@ servers:
 from typing import Any
 
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_apply import Fleet
+from ansible_collections.algotrading.aws.plugins.module_utils._fleet_capacity import describe_capacity
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_launch import Launch, ingest_server, trading_server
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import (
+    REPLACE,
+    REPLACE_NEVER,
+    Instance,
+    Plan,
     PlanError,
     Policy,
     Server,
     make_plan,
+    make_removal,
+    recognise,
 )
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_read import find_image, read_fleet
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_report import (
     describe_actions,
-    describe_diff,
     describe_drift,
+    describe_resources,
     describe_servers,
     drift_warnings,
 )
 from ansible_collections.algotrading.aws.plugins.module_utils._models import Model
 from ansible_collections.algotrading.aws.plugins.module_utils._naming import ENVIRONMENTS
+from ansible_collections.algotrading.aws.plugins.module_utils._resources import result_of
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error, describe_key_pairs
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -297,6 +399,8 @@ def desired_servers(module: AnsibleAWSModule) -> list[Server]:
     environment = module.params["environment"]
     if module.params["role"] == "ingest":
         return [ingest_server(environment)]
+    if module.params["models"] is None:
+        raise PlanError("The models of the trading servers are missing: set models")
     models = [Model.from_dict(parts) for parts in module.params["models"]]
     for model in models:
         problem = model.problem()
@@ -336,28 +440,48 @@ def wanted_launch(module: AnsibleAWSModule, client: Any) -> Launch:
 def reconcile(module: AnsibleAWSModule, client: Any) -> dict[str, Any]:
     """Read, compare and act, and say what came of it."""
     params = module.params
-    environment, role = params["environment"], params["role"]
     desired = desired_servers(module)
     launch = wanted_launch(module, client)
-    existing = read_fleet(client, environment, role)
-    policy = Policy(replace=params["replace"], max_retired=params["max_retired"])
-    plan = make_plan(desired, existing, launch.attributes(), policy)
+    policy = Policy(params["replace"], params["max_retired"], params["retired_models"] == "terminate")
 
-    terminate_retired = params["retired_models"] == "terminate"
+    def read() -> list[Instance]:
+        return recognise(desired, read_fleet(client, params["environment"], params["role"]))
+
+    before = read()
+    plan = make_plan(desired, before, launch.attributes(), policy)
     failures: list[str] = []
+    after = before
     if plan.actions and not module.check_mode:
-        fleet = Fleet(client, launch, terminate_retired=terminate_retired, wait_timeout=params["wait_timeout"])
-        failures = fleet.apply(plan)
-        existing = read_fleet(client, environment, role)
+        fleet = Fleet(client, launch, wait_timeout=params["wait_timeout"])
+        fleet.apply(plan)
+        after = fleet.end_twins(read())
+        failures = fleet.failures
     for sentence in drift_warnings(plan):
         module.warn(sentence)
     return {
-        "changed": bool(plan.actions),
+        **outcome(plan, before, launch),
         "failures": failures,
+        "servers": describe_servers(desired, after),
+    }
+
+
+def remove(module: AnsibleAWSModule, client: Any) -> dict[str, Any]:
+    """Terminate what there is, and say what came of it."""
+    environment, role = module.params["environment"], module.params["role"]
+    existing = read_fleet(client, environment, role)
+    plan = make_removal({"Environment": environment, "Role": role}, existing)
+    fleet = Fleet(client, None, wait_timeout=module.params["wait_timeout"])
+    if not module.check_mode:
+        fleet.apply(plan)
+    return {**outcome(plan, existing, None), "failures": fleet.failures, "servers": []}
+
+
+def outcome(plan: Plan, existing: list[Instance], launch: Launch | None) -> dict[str, Any]:
+    return {
+        **result_of(describe_resources(plan, launch)),
         "actions": describe_actions(plan),
         "drift": describe_drift(plan),
-        "servers": describe_servers(desired, existing),
-        "diff": describe_diff(plan, launch, terminate_retired=terminate_retired),
+        "capacity": describe_capacity(plan, existing, launch.attributes() if launch else {}),
     }
 
 
@@ -371,32 +495,35 @@ def main() -> None:
     argument_spec = {
         "environment": {"type": "str", "required": True, "choices": list(ENVIRONMENTS)},
         "role": {"type": "str", "required": True, "choices": ["trader", "ingest"]},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "models": {"type": "list", "elements": "dict", "options": model},
         "image_id": {"type": "str"},
         "image_name": {"type": "str"},
         "image_owner": {"type": "str", "default": "self"},
         "instance_type": {"type": "str", "default": "t3.small"},
-        "subnet_ids": {"type": "list", "elements": "str", "required": True},
-        "security_group_ids": {"type": "list", "elements": "str", "required": True},
-        "iam_instance_profile": {"type": "str", "required": True},
+        "subnet_ids": {"type": "list", "elements": "str"},
+        "security_group_ids": {"type": "list", "elements": "str"},
+        "iam_instance_profile": {"type": "str"},
         "user_data": {"type": "str", "default": ""},
         "key_name": {"type": "str", "no_log": False},
         "volume_size": {"type": "int", "default": 14},
         "retired_models": {"type": "str", "choices": ["stop", "terminate"], "default": "stop"},
         "max_retired": {"type": "int"},
-        "replace": {"type": "bool", "default": False},
+        "replace": {"type": "str", "choices": list(REPLACE), "default": REPLACE_NEVER},
         "wait_timeout": {"type": "int", "default": 300},
     }
     module = AnsibleAWSModule(
         argument_spec=argument_spec,
-        required_if=[("role", "trader", ["models"])],
-        required_one_of=[("image_id", "image_name")],
+        required_if=[
+            ("state", "present", ["subnet_ids", "security_group_ids", "iam_instance_profile"]),
+            ("state", "present", ["image_id", "image_name"], True),
+        ],
         mutually_exclusive=[("image_id", "image_name")],
         supports_check_mode=True,
     )
     client = module.client("ec2")
     try:
-        result = reconcile(module, client)
+        result = (reconcile if module.params["state"] == "present" else remove)(module, client)
     except PlanError as error:
         module.fail_json(msg=str(error))
     except AnsibleEC2Error as error:

@@ -45,6 +45,7 @@ def instance(
         launch_time=launched,
         private_ip_address="10.11.0.4",
         root_device_name="/dev/xvda",
+        root_volume_id=f"vol-{name}{number}",
         tags={key: value for key, value in all_tags.items() if value is not None},
         attributes={**LAUNCH, **attributes},
     )
