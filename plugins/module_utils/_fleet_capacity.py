@@ -24,7 +24,7 @@ def describe_capacity(plan: Plan, existing: list[Instance], launch: dict[str, An
     """Group servers by what they cost; one that serves counts as one that runs, as it does so each trading day."""
     live = [each for each in existing if each.live]
     before = [_now(each) for each in live]
-    after = [_later(plan, each) for each in live]
+    after = [later for each in live if (later := _later(plan, each))]
     after += [launch for _new in plan.of_kind("create", "replace")]
     return {"before": _grouped(before), "after": _grouped(after)}
 
@@ -44,8 +44,8 @@ def _later(plan: Plan, instance: Instance) -> dict[str, Any] | None:
     return {**(instance.attributes if "restore" in kinds else _now(instance)), **changes}
 
 
-def _grouped(servers: list[dict[str, Any] | None]) -> list[dict[str, Any]]:
-    counts = Counter(tuple(server.get(key) for key in CHARGED) for server in servers if server is not None)
+def _grouped(servers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    counts = Counter(tuple(server.get(key) for key in CHARGED) for server in servers)
     return [
         {**dict(zip(CHARGED, kind, strict=True)), "count": count}
         for kind, count in sorted(counts.items(), key=lambda item: str(item[0]))

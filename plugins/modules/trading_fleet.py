@@ -22,8 +22,8 @@ description:
     again.
   - A server that differs from what a new one would be is changed in place where EC2 can, and reported as drift where it
     cannot. Its tags, security groups, instance profile, metadata options, the size and type of its disk and the end of
-    its disk with it are changed in place, and while it is stopped also its type. A disk only grows, and a file system on
-    it grows when the server boots next.
+    its disk with it are changed in place, and while it is stopped also its type. A disk only grows, and the file system
+    on it grows when the server boots next.
   - User data are told by the digest that a launch writes into the tag C(UserDataDigest). They run at the first boot
     only, so that a change of them by hand has no effect and is not looked for. More disk, IOPS or throughput than a new
     server's are left, and so are other tags.
@@ -138,8 +138,8 @@ options:
       - Whether a server with drift that EC2 cannot change in place is stopped, tagged C(Retired), and launched anew. It
         does not trade until it is started by what starts the fleet each day.
       - V(never) reports the drift.
-      - V(stopped) replaces servers that are stopped, and reports the others. EC2 cannot tell whether a server trades, so
-        that one that runs or boots is taken to do so.
+      - V(stopped) replaces servers that are stopped, and reports the others. EC2 cannot tell whether a server trades,
+        so that one that runs or boots is taken to do so.
       - V(always) replaces servers that run, too.
       - They are replaced in waves, a fifth of them at a time. The next wave begins when both status checks of the last
         one pass, and a wave that fails is the last.
@@ -168,8 +168,8 @@ notes:
   - "The caller needs C(ec2:DescribeImages), C(ec2:DescribeKeyPairs) with O(key_name), C(ec2:DescribeInstances),
     C(ec2:DescribeInstanceAttribute), C(ec2:DescribeVolumes), C(ec2:DescribeIamInstanceProfileAssociations),
     C(ec2:RunInstances), C(ec2:StartInstances), C(ec2:StopInstances), C(ec2:TerminateInstances), C(ec2:CreateTags),
-    C(ec2:DeleteTags), C(ec2:ModifyInstanceAttribute), C(ec2:ModifyInstanceMetadataOptions),
-    C(ec2:ModifyVolume), C(ec2:AssociateIamInstanceProfile), C(ec2:ReplaceIamInstanceProfileAssociation) and C(iam:PassRole) for the
+    C(ec2:DeleteTags), C(ec2:ModifyInstanceAttribute), C(ec2:ModifyInstanceMetadataOptions), C(ec2:ModifyVolume),
+    C(ec2:AssociateIamInstanceProfile), C(ec2:ReplaceIamInstanceProfileAssociation) and C(iam:PassRole) for the
     profile's role."
 seealso:
   - plugin: algotrading.aws.s3_models
@@ -266,7 +266,7 @@ resources:
       type: dict
 capacity:
   description:
-    - What the fleet is charged for, C(before) and C(after) the run, each a list of groups of servers that cost the same.
+    - What the fleet is charged for, C(before) and C(after) the run, each as groups of servers that cost the same.
     - A server that is stopped counts as one that runs, as it does so on each trading day. A retired one counts for its
       disk only.
   returned: always

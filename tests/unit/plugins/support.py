@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -133,6 +134,7 @@ class Disturbance:
     rules: list[_Rule] = field(default_factory=list)
     rewrites: dict[str, str] = field(default_factory=dict)
     edits: list[tuple[str, str, str]] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
 
     def edit(self, needle: str, old: str, new: str) -> None:
         """Change the text of the next answer to such a request."""
@@ -153,10 +155,14 @@ class Disturbance:
         body = f"<{root}><Errors><Error>{detail}</Error></Errors></{root}>" if root == "Response" else detail
         self.answer(*needles, body=body if root == "Response" else f"<Error>{body}</Error>", status=400, times=times)
 
-    def hide_instances(self, *needles: str, times: int = 1) -> None:
-        """Let the next DescribeInstances show none, as EC2 does while it is not consistent yet."""
+    def hide_instances(self, *needles: str, times: int = 2) -> None:
+        """Let the next DescribeInstances, those of one look, show none, as EC2 does while it is not consistent yet."""
         body = "<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>"
         self.answer("Action=DescribeInstances&", *needles, body=body, times=times)
+
+    def hide(self, instance_id: str, *, times: int) -> None:
+        """Let the next DescribeInstances show all but this one."""
+        self.hidden += [instance_id] * times
 
     def send(self, session: Any, request: AWSPreparedRequest) -> AWSResponse:
         body = request.body or b""
@@ -168,8 +174,21 @@ class Disturbance:
         for old, new in self.rewrites.items():
             request.url = request.url.replace(old, new)
         response = self.passed_on(session, request)
+        if self.hidden and "Action=DescribeInstances&" in text:
+            response = _without(self.hidden.pop(), response)
         for edit in [edit for edit in self.edits if edit[0] in text][:1]:
             self.edits.remove(edit)
             changed = response.content.replace(edit[1].encode(), edit[2].encode())
             response = AWSResponse(response.url, response.status_code, response.headers, _Body(changed))
         return response
+
+
+def _without(instance_id: str, response: AWSResponse) -> AWSResponse:
+    items = re.sub(
+        rf"<item>\s*<reservationId>(?:(?!</reservationId>).)*</reservationId>(?:(?!<reservationId>).)*?{instance_id}"
+        r"(?:(?!<reservationId>).)*(?=<item>\s*<reservationId>|</reservationSet>)",
+        "",
+        response.content.decode(),
+        flags=re.DOTALL,
+    )
+    return AWSResponse(response.url, response.status_code, response.headers, _Body(items.encode()))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_launch import (
+    UNKNOWN,
     Launch,
     client_token,
     digest,
@@ -70,9 +71,14 @@ INGEST = dict(ingest_server("qa").tags)
         ("trader", {key: value for key, value in TRADER.items() if key != "Role"}, SERVER.identity),
         ("trader", {**TRADER, "Name": "renamed by hand"}, SERVER.identity),
         ("trader", {**TRADER, "Role": "of somebody else"}, SERVER.identity),
-        ("trader", {**TRADER, "Environment": "prod"}, None),
-        ("trader", {**TRADER, "Symbol": ""}, None),
-        ("trader", {key: value for key, value in TRADER.items() if key != "ModelNumber"}, None),
+        ("trader", {**TRADER, "Environment": "prod"}, SERVER.identity),
+        ("trader", {key: value for key, value in TRADER.items() if key != "Environment"}, SERVER.identity),
+        ("trader", {**TRADER, "Environment": "prod", "Name": "trading-server-prod-x"}, None),
+        ("trader", {**TRADER, "Symbol": ""}, UNKNOWN),
+        ("trader", {key: value for key, value in TRADER.items() if key != "ModelNumber"}, UNKNOWN),
+        ("trader", {"Name": SERVER.name}, UNKNOWN),
+        ("trader", {"Environment": "qa", "Role": "trader"}, UNKNOWN),
+        ("trader", {"Environment": "qa", "Role": "bastion"}, None),
         ("trader", INGEST, None),
         ("trader", {}, None),
         ("ingest", {key: value for key, value in INGEST.items() if key != "Role"}, ingest_server("qa").identity),

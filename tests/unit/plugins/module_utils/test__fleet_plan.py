@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +19,10 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import
     Policy,
     Server,
     current_instance,
+    later_twins,
     make_plan,
+    make_removal,
+    recognise,
 )
 
 from tests.unit.plugins.module_utils.builders import LAUNCH, RETIRED_AT, instance, server
@@ -199,6 +203,77 @@ def test_tags_of_others_are_left_alone() -> None:
     assert plan("a", [instance("a", tags={"CostCentre": "42"})]).actions == []
 
 
+# Lost tags
+
+
+def test_a_server_that_lost_its_model_is_known_by_its_name() -> None:
+    lost = replace(instance("a", tags={"ModelNumber": None}), identity=())
+    desired = [server("a"), server("b")]
+    (known,) = recognise(desired, [lost])
+    made = make_plan(desired, [known], LAUNCH, Policy())
+    assert steps(made) == [("retag", "i-a1"), ("create", "server-b")]
+    assert made.actions[0].changes == {"ModelNumber": (None, "a")}
+
+
+def test_a_server_that_nobody_knows_is_refused_and_not_doubled() -> None:
+    lost = [replace(instance(name, tags={"Name": None}), identity=()) for name in "ab"]
+    with pytest.raises(
+        PlanError, match=r"Some servers of qa do not tell what they serve: i-a1 \(i-a1\), i-b1 \(i-b1\);"
+    ):
+        plan("a", recognise([server("a")], lost))
+
+
+@pytest.mark.parametrize("gone", [{"state": "terminated"}, {"state": "stopped", "retired": RETIRED_AT}])
+def test_nor_does_one_that_is_gone_stand_in_the_way(gone: dict[str, str]) -> None:
+    lost = replace(instance("x", **gone), identity=())
+    assert plan("a", recognise([server("a")], [instance("a"), lost])).actions == []
+
+
+def test_a_server_with_another_environments_name_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"\(i-a1\) has Name=trading-server-prod-x; remove that tag"):
+        plan("a", [instance("a", tags={"Name": "trading-server-prod-x"})])
+
+
+# The end of a fleet
+
+QA = {"Environment": "qa", "Role": "trader"}
+
+
+def test_a_fleet_ends_with_every_live_server_whatever_became_of_it() -> None:
+    existing = [instance("a"), instance("a", 2), instance("b", state="stopped", retired="now")]
+    existing += [replace(instance("c"), identity=()), instance("d", state="shutting-down")]
+    ended = make_removal(QA, existing)
+    assert steps(ended) == [(("terminate"), each) for each in ("i-a1", "i-a2", "i-b1", "i-c1")]
+
+
+@pytest.mark.parametrize("tags", [{"Role": "bastion"}, {"Environment": "dev"}, {"Name": "trading-server-dev-x"}])
+def test_a_server_of_somebody_else_by_some_tags_is_not_ended(tags: dict[str, str]) -> None:
+    with pytest.raises(PlanError, match="by some tags and not by others"):
+        make_removal(QA, [instance("a"), instance("b", tags=tags)])
+
+
+# Twins
+
+
+def test_of_two_that_were_launched_the_first_stays() -> None:
+    early = instance("a", 2, launched="2026-01-05T13:30:00+00:00")
+    late = instance("a", 1, launched="2026-01-05T13:30:09+00:00")
+    assert later_twins([late, early], {"i-a1"}) == [late]
+    assert later_twins([late, early], {"i-a1", "i-a2"}) == [late]
+    assert later_twins([late, early], {"i-a2"}) == []
+    assert later_twins([late, early], set()) == []
+
+
+def test_what_runs_launched_at_once_is_told_apart_by_id() -> None:
+    pair = [instance("a", 1), instance("a", 2)]
+    assert later_twins(pair, {"i-a2"}) == later_twins(pair[::-1], {"i-a1", "i-a2"}) == [pair[1]]
+
+
+@pytest.mark.parametrize("gone", [{"state": "terminated"}, {"state": "stopped", "retired": RETIRED_AT}])
+def test_a_successor_is_no_twin(gone: dict[str, str]) -> None:
+    assert later_twins([instance("a", 1, **gone), instance("a", 2)], {"i-a2"}) == []
+
+
 # Drift
 
 
@@ -230,6 +305,26 @@ def test_the_type_of_a_server_that_is_not_stopped_is_reported(state: str) -> Non
     assert [drift.attribute for drift in made.drift] == ["instance_type"]
 
 
+@pytest.mark.parametrize(("before", "after"), [(8, 14), ("gp2", "gp3")])
+def test_a_disk_is_changed_in_place(before: Any, after: Any) -> None:
+    attribute = "volume_size" if before == 8 else "volume_type"
+    wanted = {**LAUNCH, attribute: after}
+    old: dict[str, Any] = {attribute: before}
+    made = plan("a", [instance("a", **old)], wanted, replace="always")
+    assert [(each.kind, each.changes) for each in made.actions] == [("modify", {attribute: (before, after)})]
+
+
+def test_a_disk_that_nobody_knows_is_reported() -> None:
+    unknown = replace(instance("a", volume_size=None), root_volume_id=None)
+    made = plan("a", [unknown], {**LAUNCH, "volume_size": 14})
+    assert (made.actions, [each.attribute for each in made.drift]) == ([], ["volume_size"])
+
+
+def test_a_disk_never_shrinks() -> None:
+    made = plan("a", [instance("a", volume_size=30)], {**LAUNCH, "volume_size": 14}, replace="always")
+    assert (made.actions, made.drift) == ([], [])
+
+
 def test_the_type_of_a_stopped_server_is_changed() -> None:
     made = plan("a", [instance("a", state="stopped", instance_type="t2.small")])
     assert [action.changes for action in made.actions] == [{"instance_type": ("t2.small", "t3.small")}]
@@ -251,7 +346,7 @@ def test_a_server_that_comes_back_is_retagged_and_changed_too() -> None:
 
 
 def test_replace_replaces_what_cannot_be_changed_in_place() -> None:
-    made = plan("ab", [instance("a", image_id="ami-old", http_tokens="optional"), instance("b")], replace=True)
+    made = plan("ab", [instance("a", image_id="ami-old", http_tokens="optional"), instance("b")], replace="always")
     (action,) = made.actions
     assert (action.kind, action.name, action.reason) == ("replace", "server-a", "differs in image_id")
     assert (action.generation, action.changes) == (1, {"image_id": ("ami-old", "ami-new")})
@@ -259,17 +354,36 @@ def test_replace_replaces_what_cannot_be_changed_in_place() -> None:
 
 
 def test_replace_leaves_what_can_be_changed_in_place() -> None:
-    assert steps(plan("a", [instance("a", http_tokens="optional")], replace=True)) == [("modify", "i-a1")]
+    assert steps(plan("a", [instance("a", http_tokens="optional")], replace="always")) == [("modify", "i-a1")]
+
+
+@pytest.mark.parametrize("state", sorted(LIVE_STATES))
+def test_a_server_that_runs_is_replaced_only_when_all_are(state: str) -> None:
+    old = [instance("a", state=state, image_id="ami-old")]
+    runs = state in ("pending", "running")
+    made = plan("a", old, replace="stopped")
+    assert [kind for kind, _who in steps(made)] == ([] if runs else ["replace"])
+    assert [each.attribute for each in made.drift] == (["image_id"] if runs else [])
+    assert [kind for kind, _who in steps(plan("a", old, replace="always"))] == ["replace"]
+    assert plan("a", old, replace="never").actions == []
+
+
+@pytest.mark.parametrize("replace", ["stopped", "always"])
+def test_a_replacement_that_was_killed_half_way_is_finished_with_the_same_generation(replace: str) -> None:
+    old = instance("a", state="stopped", retired=RETIRED_AT, image_id="ami-old")
+    (action,) = plan("a", [old], replace=replace).actions
+    assert (action.kind, action.generation) == ("replace", 1)
+    assert steps(plan("a", [old])) == [("restore", "i-a1")]
 
 
 def test_the_guard_does_not_stand_in_the_way_of_a_replacement() -> None:
     existing = [instance(name, image_id="ami-old") for name in "abc"]
-    assert [kind for kind, _who in steps(plan("abc", existing, replace=True, max_retired=0))] == ["replace"] * 3
+    assert [kind for kind, _who in steps(plan("abc", existing, replace="always", max_retired=0))] == ["replace"] * 3
 
 
 def test_a_server_that_is_replaced_is_not_retired_beside_that() -> None:
     old = instance("a", retired=RETIRED_AT, image_id="ami-old")
-    assert steps(plan("a", [old], replace=True)) == [("replace", "i-a1")]
+    assert steps(plan("a", [old], replace="always")) == [("replace", "i-a1")]
 
 
 # The plan as a whole

@@ -141,6 +141,11 @@ class Environment:
     def run_ingest(self, **args: Any) -> Outcome:
         return self.run(None, role="ingest", **args)
 
+    def remove(self, *, role: str = "trader", check: bool = False) -> Outcome:
+        """Run the module to take the fleet away, with nothing that this does not need."""
+        self.aws.forget_calls()
+        return self.run_module(main, check=check, environment="qa", role=role, state="absent")
+
     # What there is then
 
     def hosts(self, name: str | None = None) -> list[dict[str, Any]]:
@@ -173,6 +178,12 @@ class Environment:
     def disks(self) -> list[dict[str, Any]]:
         disks: list[dict[str, Any]] = self.ec2.describe_volumes()["Volumes"]
         return disks
+
+    def disk(self, name: str) -> dict[str, Any]:
+        """The root disk of a model's server."""
+        (host,) = self.hosts(name)
+        volume_id = host["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+        return next(disk for disk in self.disks() if disk["VolumeId"] == volume_id)
 
     def everything(self) -> tuple[Any, ...]:
         return self.hosts(), self.disks(), self.ec2.describe_tags()["Tags"]
