@@ -226,10 +226,10 @@ def _refuse_contradictions(wanted: dict[str, str], existing: Iterable[Instance])
     To leave them out would launch a second server beside each, or let one outlive its environment.
     """
     found = [
-        f"{instance.name} ({instance.instance_id}) has {key}={instance.tags[key]}"
+        f"{instance.name} ({instance.instance_id}) has {tag}"
         for instance in existing
-        for key in ("Environment", "Role", "Name")
-        if instance.live and key in instance.tags and _contradicts(wanted, key, instance.tags[key])
+        for tag in contradictions(wanted, instance)
+        if instance.live
     ]
     if found:
         raise PlanError(
@@ -238,10 +238,12 @@ def _refuse_contradictions(wanted: dict[str, str], existing: Iterable[Instance])
         )
 
 
-def _contradicts(wanted: dict[str, str], key: str, value: str) -> bool:
-    if key == "Name":
-        return environment_of(value) not in (None, wanted["Environment"])
-    return value != wanted[key]
+def contradictions(wanted: dict[str, str], instance: Instance) -> list[str]:
+    """List the tags by which an instance is somebody else's."""
+    found = [key for key in ("Environment", "Role") if instance.tags.get(key, wanted[key]) != wanted[key]]
+    if environment_of(instance.name) not in (None, wanted["Environment"]):
+        found.append("Name")
+    return [f"{key}={instance.tags[key]}" for key in found]
 
 
 def _plan_server(plan: Plan, server: Server, instances: list[Instance], launch: dict[str, Any], policy: Policy) -> None:

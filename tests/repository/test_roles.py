@@ -25,8 +25,10 @@ def _load(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text()) if path.exists() else {}
 
 
-def _options(role: Path, entry_point: str = "main") -> dict[str, Any]:
-    return _load(role / "meta/argument_specs.yml")["argument_specs"][entry_point]["options"]
+def _options(role: Path, *entry_points: str) -> dict[str, Any]:
+    """The options of these entry points, or of all."""
+    specs = _load(role / "meta/argument_specs.yml")["argument_specs"]
+    return {name: option for each in entry_points or specs for name, option in specs[each]["options"].items()}
 
 
 def _is_computed(value: object) -> bool:
@@ -57,7 +59,7 @@ def test_every_option_has_a_type_and_a_description(role: Path) -> None:
 
 
 def test_every_entry_point_is_specified(role: Path) -> None:
-    entry_points = {path.stem for path in (role / "tasks").iterdir()} & {"main", "preflight", "destroy"}
+    entry_points = {path.stem for path in (role / "tasks").iterdir()} & {"main", "preflight", "destroy", "retire"}
     assert entry_points == _load(role / "meta/argument_specs.yml")["argument_specs"].keys()
     for entry_point in entry_points - {"main"}:
         assert _options(role, entry_point) == _options(role, "main")

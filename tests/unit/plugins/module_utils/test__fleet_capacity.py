@@ -12,7 +12,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import
 
 from tests.unit.plugins.module_utils.builders import LAUNCH, RETIRED_AT, instance, server
 
-DISK = {"volume_type": "gp3", "volume_size": 14}
+DISK: dict[str, Any] = {"volume_type": "gp3", "volume_size": 14}
 RUNS = ("t3.small", "gp3", 14)
 RESTS = (None, "gp3", 14)
 

@@ -223,9 +223,9 @@ def test_a_server_that_nobody_knows_is_refused_and_not_doubled() -> None:
         plan("a", recognise([server("a")], lost))
 
 
-@pytest.mark.parametrize("gone", [{"state": "terminated"}, {"state": "stopped", "retired": RETIRED_AT}])
-def test_nor_does_one_that_is_gone_stand_in_the_way(gone: dict[str, str]) -> None:
-    lost = replace(instance("x", **gone), identity=())
+@pytest.mark.parametrize("gone", [instance("x", 1, "terminated"), instance("x", 1, "stopped", retired=RETIRED_AT)])
+def test_nor_does_one_that_is_gone_stand_in_the_way(gone: Instance) -> None:
+    lost = replace(gone, identity=())
     assert plan("a", recognise([server("a")], [instance("a"), lost])).actions == []
 
 
@@ -269,9 +269,9 @@ def test_what_runs_launched_at_once_is_told_apart_by_id() -> None:
     assert later_twins(pair, {"i-a2"}) == later_twins(pair[::-1], {"i-a1", "i-a2"}) == [pair[1]]
 
 
-@pytest.mark.parametrize("gone", [{"state": "terminated"}, {"state": "stopped", "retired": RETIRED_AT}])
-def test_a_successor_is_no_twin(gone: dict[str, str]) -> None:
-    assert later_twins([instance("a", 1, **gone), instance("a", 2)], {"i-a2"}) == []
+@pytest.mark.parametrize("gone", [instance("a", 1, "terminated"), instance("a", 1, "stopped", retired=RETIRED_AT)])
+def test_a_successor_is_no_twin(gone: Instance) -> None:
+    assert later_twins([gone, instance("a", 2)], {"i-a2"}) == []
 
 
 # Drift
