@@ -56,6 +56,7 @@ def environment_names(environment: str) -> dict[str, str]:
         "models_policy": f"s3-list-access-{environment}",
         # A bucket's name is the whole world's, so that the account's id comes behind it.
         "transfer_bucket_prefix": f"algo-trading-ssm-{environment}-",
+        "lock_path": f"/algotrading/{environment}/lock",
         "nats_secret": f"trading/nats-{environment}",
         "alerts_topic": f"trading-alerts-{environment}",
         "ingest_function": f"AlpacaWebsocketLambda_{environment}",
