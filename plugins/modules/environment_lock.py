@@ -19,10 +19,9 @@ author:
   - The algotrading.aws maintainers (!UNKNOWN)
 options:
   environment:
-    description: The environment.
+    description: The environment, one of V(dev), V(qa) and V(prod).
     type: str
     required: true
-    choices: [dev, qa, prod]
   state:
     description:
       - With V(present), this run has the lock. Where it has it already, it has it for another O(lease_seconds).
@@ -159,7 +158,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible_collections.algotrading.aws.plugins.module_utils._environment_lock import Lock, LockError, Run, why_free
-from ansible_collections.algotrading.aws.plugins.module_utils._naming import ENVIRONMENTS, environment_names
+from ansible_collections.algotrading.aws.plugins.module_utils._naming import environment_names
 from ansible_collections.algotrading.aws.plugins.module_utils._process import has_ended
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
@@ -325,7 +324,7 @@ def reconcile(module: AnsibleAWSModule, parameters: Parameters) -> dict[str, Any
 def main() -> None:
     run = {name: {"type": "str", "required": True} for name in ("who", "host", "machine", "started", "job")}
     argument_spec = {
-        "environment": {"type": "str", "required": True, "choices": list(ENVIRONMENTS)},
+        "environment": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "released", "absent"], "default": "present"},
         "lease_seconds": {"type": "int", "default": 3600},
         "run": {"type": "dict", "options": {**run, "pid": {"type": "int", "required": True}}},
@@ -336,10 +335,12 @@ def main() -> None:
         module.fail_json(
             msg="The action plugin algotrading.aws.environment_lock is missing, which says whose run this is"
         )
-    path = environment_names(environment)["lock_path"]
-    parameters = Parameters(module.client("ssm"), path, check_mode=module.check_mode)
     try:
-        result = reconcile(module, parameters)
+        # A playbook asks for the lock first, so that this is where a wrong name is told.
+        path = environment_names(environment)["lock_path"]
+        result = reconcile(module, Parameters(module.client("ssm"), path, check_mode=module.check_mode))
+    except ValueError as error:
+        module.fail_json(msg=str(error))
     except LockError as error:
         module.fail_json(msg=f"{environment} {error}")
     except AnsibleAWSError as error:

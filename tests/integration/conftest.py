@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.integration.account import Account
 from tests.local_aws import LocalAws
 from tests.playbook import PlaybookRun, Site, run_playbook
 
@@ -18,7 +19,7 @@ def refused(aws: LocalAws) -> Site:
         aws.forget_calls()
         run = run_playbook(environment, environ or aws.environ, *arguments)
         assert run.status != 0, run.output
-        assert [call for call in aws.calls() if call.mutating] == []
+        assert Account(aws).mutating_calls() == []
         return run
 
     return run

@@ -4,15 +4,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import time
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 
 from tests.integration.account import Account
+from tests.integration.killing import kill, wait_until
 from tests.playbook import Site, start_playbook
 
 SERVERS = 20
@@ -33,7 +28,7 @@ def test_twenty_servers_are_twenty_servers_though_the_run_is_killed(account: Acc
 
     # The killed run's last requests reach EC2 only now, when their servers are there already.
     account.aws.release()
-    _wait_until(lambda: account.aws.waiting() == 0)
+    wait_until(lambda: account.aws.waiting() == 0)
     traders = account.traders("qa")
     assert len({trader.name for trader in traders}) == len(traders) == SERVERS
     assert site("qa").changed == 0
@@ -41,24 +36,6 @@ def test_twenty_servers_are_twenty_servers_though_the_run_is_killed(account: Acc
 
 def _kill_when_launches_wait(account: Account, process: subprocess.Popen[str]) -> None:
     try:
-        _wait_until(lambda: account.aws.waiting() == UNDER_WAY)
+        wait_until(lambda: account.aws.waiting() == UNDER_WAY)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        _kill_workers(account.aws.endpoint_url)
-        process.communicate()
-
-
-def _kill_workers(endpoint_url: str) -> None:
-    """Ansible's workers have sessions of their own, and outlive a playbook that is killed."""
-    mark = f"AWS_ENDPOINT_URL={endpoint_url}".encode()
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if mark in (folder / "environ").read_bytes().split(b"\0"):
-                os.kill(int(folder.name), signal.SIGKILL)
-
-
-def _wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
-        time.sleep(0.1)
+        kill(account.aws, process)

@@ -72,13 +72,14 @@ def test_forbidden_credentials_are_refused(account: Account, refused: Site) -> N
     key = account.iam.create_access_key(UserName="nobody")["AccessKey"]
     credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
     run = refused("qa", environ={**account.aws.environ, **credentials})
-    assert "UnauthorizedOperation" in run.output
+    assert "AccessDenied" in run.output
 
 
 def test_credentials_that_may_not_list_the_bucket_are_refused(account: Account, refused: Site) -> None:
     account.seed("qa")
     account.iam.create_user(UserName="onlooker")
-    statement = {"Effect": "Allow", "Action": ["ec2:Describe*", "sts:GetCallerIdentity"], "Resource": "*"}
+    actions = ["ec2:Describe*", "sts:GetCallerIdentity", "ssm:*Parameter*"]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     account.iam.put_user_policy(UserName="onlooker", PolicyName="look", PolicyDocument=policy)
     key = account.iam.create_access_key(UserName="onlooker")["AccessKey"]
