@@ -24,6 +24,14 @@ options:
     type: str
     required: true
     aliases: [bucket]
+  state:
+    description:
+      - With V(present), there is such a bucket.
+      - With V(absent), there is none, and what an aborted run left in it is gone with it. A bucket with objects in it
+        that this module has not made is left as it is, with a warning.
+    type: str
+    choices: [present, absent]
+    default: present
   expiration_days:
     description: For how many days an object is kept that nobody removed.
     type: int
@@ -44,7 +52,8 @@ notes:
   - The bucket's other lifecycle rules are removed. Its policy and other tags stay.
   - The caller needs C(sts:GetCallerIdentity), C(s3:ListBucket), C(s3:ListBucketVersions), C(s3:CreateBucket) and, for
     each of C(BucketPublicAccessBlock), C(EncryptionConfiguration), C(BucketVersioning), C(LifecycleConfiguration) and
-    C(BucketTagging), C(s3:Get...) and C(s3:Put...).
+    C(BucketTagging), C(s3:Get...) and C(s3:Put...). With O(state=absent) it needs the reading ones of those, and
+    C(s3:DeleteBucket), C(s3:DeleteObject) and C(s3:DeleteObjectVersion).
 seealso:
   - module: amazon.aws.s3_bucket
   - plugin: amazon.aws.aws_ssm
@@ -55,6 +64,11 @@ EXAMPLES = r"""
 - name: Have a bucket for Ansible's files
   algotrading.aws.s3_transfer_bucket:
     name: ansible-files-123456789012
+
+- name: Have no such bucket
+  algotrading.aws.s3_transfer_bucket:
+    name: ansible-files-123456789012
+    state: absent
 
 - name: Keep what an aborted run leaves for a week, to look at
   algotrading.aws.s3_transfer_bucket:
@@ -68,8 +82,13 @@ name:
   returned: success
   type: str
   sample: ansible-files-123456789012
+left:
+  description: Why a bucket that is not wanted was left as it is, or nothing.
+  returned: success
+  type: str
+  sample: Bucket 'ansible-files-123456789012' holds objects, and this module has not made it
 settings:
-  description: The bucket's settings after the run.
+  description: The bucket's settings after the run, none of a bucket that is not there.
   returned: success
   type: dict
   contains:
@@ -155,6 +174,23 @@ def holds_objects(client: Any, name: str) -> bool:
     return bool(listed.get("Versions") or listed.get("DeleteMarkers"))
 
 
+@S3ErrorHandler.common_error_handler("empty the bucket")
+@AWSRetry.jittered_backoff()
+def empty_bucket(client: Any, name: str) -> None:
+    """Delete what would be gone within days anyway, old versions too."""
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
+        entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        objects = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+        if objects:
+            client.delete_objects(Bucket=name, Delete={"Objects": objects, "Quiet": True})
+
+
+@S3ErrorHandler.deletion_error_handler("delete the bucket")
+@AWSRetry.jittered_backoff()
+def delete_bucket(client: Any, name: str) -> None:
+    client.delete_bucket(Bucket=name)
+
+
 def get_encryption(client: Any, name: str) -> str:
     rules = get_s3_bucket_encryption(client, name).get("Rules", [])
     return next((rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] for rule in rules), "none")
@@ -216,10 +252,11 @@ def read_settings(client: Any, name: str) -> dict[str, Any]:
     return {setting: read(client, name) for setting, (read, _write) in SETTINGS.items()}
 
 
-def refuse_foreign(client: Any, name: str, settings: dict[str, Any]) -> None:
+def why_foreign(client: Any, name: str, settings: dict[str, Any]) -> str:
     """A bucket of that name that somebody else filled would lose its objects within a day."""
-    if not is_marked(settings) and holds_objects(client, name):
-        raise ForeignBucketError(f"Bucket '{name}' holds objects, and this module has not made it: empty or rename it")
+    if is_marked(settings) or not holds_objects(client, name):
+        return ""
+    return f"Bucket '{name}' holds objects, and this module has not made it"
 
 
 def ensure_bucket(client: Any, name: str, before: dict[str, Any], after: dict[str, Any], *, check_mode: bool) -> bool:
@@ -238,9 +275,33 @@ def ensure_bucket(client: Any, name: str, before: dict[str, Any], after: dict[st
     return True
 
 
+def present(client: Any, name: str, module: AnsibleAWSModule, before: dict[str, Any]) -> dict[str, Any]:
+    """Have the bucket, and say what came of it."""
+    if before and (foreign := why_foreign(client, name, before)):
+        raise ForeignBucketError(f"{foreign}: empty or rename it")
+    after = wanted_settings(module.params["expiration_days"], before)
+    changed = ensure_bucket(client, name, before, after, check_mode=module.check_mode)
+    return {"changed": changed, "left": "", "settings": after}
+
+
+def absent(client: Any, name: str, module: AnsibleAWSModule, before: dict[str, Any]) -> dict[str, Any]:
+    """Have no such bucket, and say what came of it."""
+    if not before:
+        return {"changed": False, "left": "", "settings": {}}
+    # One that is empty and not marked a run was making when it was killed.
+    if foreign := why_foreign(client, name, before):
+        module.warn(f"{foreign}: it is left as it is")
+        return {"changed": False, "left": foreign, "settings": before}
+    if not module.check_mode:
+        empty_bucket(client, name)
+        delete_bucket(client, name)
+    return {"changed": True, "left": "", "settings": {}}
+
+
 def main() -> None:
     argument_spec = {
         "name": {"type": "str", "required": True, "aliases": ["bucket"]},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "expiration_days": {"type": "int", "default": 1},
     }
     module = AnsibleAWSModule(argument_spec=argument_spec, supports_check_mode=True)
@@ -249,15 +310,12 @@ def main() -> None:
     account = get_aws_account_id(module)
     try:
         before = read_settings(client, name) if bucket_exists(client, name, account) else {}
-        if before:
-            refuse_foreign(client, name, before)
-        after = wanted_settings(module.params["expiration_days"], before)
-        changed = ensure_bucket(client, name, before, after, check_mode=module.check_mode)
+        result = {"present": present, "absent": absent}[module.params["state"]](client, name, module, before)
     except ForeignBucketError as error:
         module.fail_json(msg=str(error))
     except AnsibleAWSError as error:
         module.fail_json_aws_error(error)
-    module.exit_json(changed=changed, name=name, settings=after, diff={"before": before, "after": after})
+    module.exit_json(name=name, diff={"before": before, "after": result["settings"]}, **result)
 
 
 if __name__ == "__main__":

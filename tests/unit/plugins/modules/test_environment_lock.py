@@ -301,7 +301,7 @@ def test_an_unknown_environment_is_refused(qa: Environment) -> None:
     assert qa.run(environment="staging").msg == "'staging' is not an environment: name one of dev, qa, prod"
 
 
-def test_a_caller_who_may_not_hears_it(qa: Environment, stranger: dict[str, str]) -> None:
+def test_a_caller_who_may_not_hears_it(qa: Environment, stranger: dict[str, Any]) -> None:
     assert "Failed to look for the lock" in qa.run(**stranger).msg
 
 

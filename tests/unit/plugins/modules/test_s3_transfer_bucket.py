@@ -198,3 +198,43 @@ def test_a_caller_who_may_not_hears_it(bucket: Bucket, stranger: dict[str, str])
     assert "may not s3:ListBucket" in refused.msg
     with pytest.raises(ClientError):
         bucket.s3.head_bucket(Bucket=NAME)
+
+
+def test_a_bucket_goes_with_what_aborted_runs_left_in_it(bucket: Bucket) -> None:
+    bucket.run()
+    bucket.s3.put_bucket_versioning(Bucket=NAME, VersioningConfiguration={"Status": "Enabled"})
+    for _version in range(2):
+        bucket.s3.put_object(Bucket=NAME, Key="i-0123/tmp/file", Body=b"x")
+    bucket.s3.delete_object(Bucket=NAME, Key="i-0123/tmp/file")
+    predicted = bucket.run(state="absent", check=True)
+    assert predicted.changed
+    assert bucket.aws.changes() == []
+    outcome = bucket.run(state="absent")
+    assert outcome.changed
+    assert not bucket.exists
+    assert outcome["diff"] == predicted["diff"]
+    assert (outcome["settings"], outcome["left"]) == ({}, "")
+    assert not bucket.run(state="absent").changed
+
+
+def test_a_bucket_that_a_killed_run_was_making_goes_too(bucket: Bucket) -> None:
+    bucket.s3.create_bucket(Bucket=NAME)
+    assert bucket.run(state="absent").changed
+    assert not bucket.exists
+
+
+def test_a_bucket_that_somebody_filled_is_left(bucket: Bucket) -> None:
+    """Seen failing when absent() does not ask why_foreign()."""
+    bucket.s3.create_bucket(Bucket=NAME)
+    bucket.s3.put_object(Bucket=NAME, Key="thesis.pdf", Body=b"years of work")
+    outcome = bucket.run(state="absent")
+    assert not outcome.changed
+    assert outcome["left"] == f"Bucket '{NAME}' holds objects, and this module has not made it"
+    assert outcome.warnings == [f"{outcome['left']}: it is left as it is"]
+    assert bucket.aws.changes() == []
+
+
+def test_another_accounts_bucket_is_not_taken_away(bucket: Bucket, disturbance: Disturbance) -> None:
+    disturbance.answer("HEAD", NAME, body="", status=403, times=9)
+    assert "belongs to another account" in bucket.run(state="absent").msg
+    assert bucket.aws.changes() == []
