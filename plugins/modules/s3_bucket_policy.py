@@ -24,6 +24,7 @@ options:
     description:
       - With V(present), the bucket's policy has the statements as they are given.
       - With V(absent), it has no statement with one of the given Sids. A policy that has no statement left is removed.
+        A bucket that is not there is no error.
     type: str
     choices: [present, absent]
     default: present
@@ -100,7 +101,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._bucket_policy imp
 from ansible_collections.algotrading.aws.plugins.module_utils._just_made import retry_while
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import is_boto3_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.errors import AWSErrorHandler
-from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError
+from ansible_collections.amazon.aws.plugins.module_utils.exceptions import AnsibleAWSError, is_ansible_aws_error_code
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 
@@ -130,6 +131,14 @@ def delete_policy(client: Any, bucket: str) -> None:
     client.delete_bucket_policy(Bucket=bucket)
 
 
+def policy_to_reduce(client: Any, bucket: str) -> dict[str, Any] | None:
+    """The bucket's policy, or None where there is none, or no bucket."""
+    try:
+        return get_policy(client, bucket)
+    except is_ansible_aws_error_code("NoSuchBucket"):
+        return None
+
+
 def ensure_policy(
     client: Any, bucket: str, before: dict[str, Any] | None, after: dict[str, Any] | None, *, check_mode: bool
 ) -> bool:
@@ -157,8 +166,8 @@ def main() -> None:
     try:
         statements = module.params["statements"]
         sids = sids_of(statements)
-        before = get_policy(client, bucket)
         present = module.params["state"] == "present"
+        before = (get_policy if present else policy_to_reduce)(client, bucket)
         after = merge_statements(before, statements) if present else remove_statements(before, sids)
         changed = ensure_policy(client, bucket, before, after, check_mode=module.check_mode)
     except StatementError as error:

@@ -238,12 +238,14 @@ def test_check_mode_announces_everything_and_makes_nothing(
 
     tasks = _tasks(run.output)
     announced = {
-        "controllers : Create the functions' roles": list(ROLES.values()),
         "schedules : Set the schedules": [START, SHUTDOWN, EARLY_SHUTDOWN],
     }
     for task, items in announced.items():
         for item in items:
             assert f"changed: [localhost] => (item={item})" in tasks[task], f"{task} does not announce {item}"
+    for name in ROLES.values():
+        for resource in (f"IAM role {name}", f"IAM policy {name.replace('_role_', '_policy_')}"):
+            assert resource in tasks["iam : Have the roles with their policies and instance profiles"]
     deployed = tasks["controllers : Have the functions with their logs, and say what becomes of each event"]
     for name in FUNCTIONS.values():
         for resource in (f"Lambda function {name}", f"log group /aws/lambda/{name}", f"event invoke config {name}"):

@@ -174,6 +174,11 @@ def test_a_missing_bucket_is_an_error(bucket: Bucket, check: bool) -> None:
     assert not bucket.aws.changes()
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_missing_bucket_has_no_statement(bucket: Bucket, check: bool) -> None:
+    assert not bucket.run(statement("A"), name="no-such-bucket", state="absent", check=check).changed
+
+
 def test_a_role_that_s3_does_not_know_yet_is_waited_for(
     bucket: Bucket, disturbance: Disturbance, naps: list[float]
 ) -> None:
