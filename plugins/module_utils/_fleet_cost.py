@@ -45,12 +45,12 @@ def fleet_cost(
 def _sentence(cost: Mapping[str, Any]) -> str:
     if cost["before"] is None or cost["after"] is None:
         return f"Cost of the hosts: the table of prices has none for {cost['region']}."
-    parts = ["hosts that run", "their public IPv4 addresses"] if cost["public_addresses"] else ["hosts that run"]
+    addresses = " with public IPv4 addresses" if cost["public_addresses"] else ""
     told = (
-        f"Cost of the hosts a month: {cost['currency']} {cost['before']:.2f} before, {cost['after']:.2f} after "
-        f"({cost['after'] - cost['before']:+.2f}): {' with '.join(parts)} for {cost['hours_a_month']} hours "
-        f"({TRADING_DAYS} trading days of {HOURS_A_DAY} h), and disks all the time, on demand in {cost['region']} at "
-        f"prices of {cost['prices_of']}."
+        f"Cost of the hosts: {cost['currency']} {cost['before']:.2f} a month before, {cost['after']:.2f} after "
+        f"({cost['after'] - cost['before']:+.2f}). That is {cost['hours_a_month']} hours of running ({TRADING_DAYS} "
+        f"trading days of {HOURS_A_DAY} h){addresses}, and disks all the time, on demand in {cost['region']} at prices "
+        f"of {cost['prices_of']}."
     )
     missing = ", ".join(cost["without_price"])
     return f"{told} No price for {missing}, which is left out." if missing else told

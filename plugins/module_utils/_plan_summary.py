@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ansible_collections.algotrading.aws.plugins.module_utils._resource_changes import changes, shown
+from ansible_collections.algotrading.aws.plugins.module_utils._resource_changes import changes, is_short, shown
 from ansible_collections.algotrading.aws.plugins.module_utils._resources import (
     ACTIONS,
     CHANGE,
@@ -96,15 +96,15 @@ def _names(alike: Sequence[Resource]) -> str:
 
 
 def _common(alike: Sequence[Resource]) -> Iterator[str]:
-    """What can be said in a word of all these new or deleted ones, in one line."""
+    """What can be said in a few words of all these new or deleted ones."""
     sides = [each["after"] or each["before"] or {} for each in alike]
     words = [
         f"{key} {shown(value)}"
         for key, value in sides[0].items()
-        if isinstance(value, (str, int, float)) and all(side.get(key) == value for side in sides)
+        if is_short(value) and all(side.get(key) == value for side in sides)
     ]
     if words:
-        yield textwrap.shorten(", ".join(words), WIDTH - 6, placeholder=" ...")
+        yield ", ".join(words[:LINES])
 
 
 def _differences(alike: Sequence[Resource]) -> Iterator[str]:
@@ -136,5 +136,7 @@ def _wrapped(text: str, indent: int) -> list[str]:
 def _counts(resources: Sequence[Resource], *, planned: bool) -> str:
     counted = {action: sum(each["action"] == action for each in resources) for action in ACTIONS}
     kept = counted.pop(KEEP)
+    differing = sum(each["action"] == KEEP and bool(each["reasons"]) for each in resources)
     words = (f"{number} {(PLANNED if planned else DONE)[action].lower()}" for action, number in counted.items())
-    return f"{'Plan' if planned else 'Done'}: {', '.join(words)}, {kept} kept."
+    drift = f", {differing} of which differ" if differing else ""
+    return f"{'Plan' if planned else 'Done'}: {', '.join(words)}, {kept} kept{drift}."

@@ -50,6 +50,11 @@ def shown(value: Any) -> str:
     return _cut(_text(value), 0)
 
 
+def is_short(value: Any) -> bool:
+    """Whether this is one value, and there is room for all of it."""
+    return isinstance(value, (str, int, float)) and len(_text(value)) <= VALUE_WIDTH
+
+
 def _parts(value: Any) -> dict[str, Any]:
     """What a value is made of, or nothing of one that is shown as a whole."""
     if isinstance(value, str) and value[:1] in ("{", "["):

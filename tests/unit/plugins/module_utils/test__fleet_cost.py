@@ -37,7 +37,7 @@ def test_a_host_costs_its_trading_days_and_its_disk_the_month() -> None:
     cost = _cost([], [_group("t3.small", 3)])
     assert (cost["before"], cost["after"]) == (0, pytest.approx(3 * (160 * 0.02 + 10 * 0.08)))
     assert cost["sentence"] == (
-        "Cost of the hosts a month: USD 0.00 before, 12.00 after (+12.00): hosts that run for 160 hours (21 trading "
+        "Cost of the hosts: USD 0.00 a month before, 12.00 after (+12.00). That is 160 hours of running (21 trading "
         "days of 7.6 h), and disks all the time, on demand in us-east-1 at prices of 2026-07."
     )
 
@@ -47,7 +47,7 @@ def test_a_retired_host_costs_its_disk() -> None:
     assert cost["after"] == pytest.approx(0.8)
     assert cost["before"] == pytest.approx(160 * 0.025 + 0.8)
     assert "(-4.00)" in cost["sentence"]
-    assert "with their public IPv4 addresses" in cost["sentence"]
+    assert "with public IPv4 addresses" in cost["sentence"]
 
 
 def test_fleets_are_added_up() -> None:

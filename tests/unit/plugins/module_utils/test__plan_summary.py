@@ -50,7 +50,7 @@ def test_drift_that_stays_has_a_section_and_counts_as_kept() -> None:
         "  EC2 instance: a (differs in image_id)",
         "      image_id: ami-1 -> ami-2",
     ]
-    assert "2 kept." in told
+    assert "2 kept, 1 of which differ." in told
 
 
 def test_many_that_are_alike_are_one_entry() -> None:
