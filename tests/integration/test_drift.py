@@ -23,7 +23,7 @@ from tests.playbook import run_playbook
 pytestmark = pytest.mark.xdist_group("drift")
 
 MANAGED = ("-e", "trading_network_manage=true")
-REPLACE = ("-e", "trading_replace=true")
+REPLACE = ("-e", "trading_replace=stopped")
 KINDS = (
     "type",
     "profile",
