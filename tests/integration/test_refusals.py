@@ -72,7 +72,7 @@ def test_forbidden_credentials_are_refused(account: Account, refused: Site) -> N
     key = account.iam.create_access_key(UserName="nobody")["AccessKey"]
     credentials = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
     run = refused("qa", environ={**account.aws.environ, **credentials})
-    assert "AccessDenied" in run.output
+    assert "UnauthorizedOperation" in run.output
 
 
 def test_credentials_that_may_not_list_the_bucket_are_refused(account: Account, refused: Site) -> None:
