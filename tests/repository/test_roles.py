@@ -59,7 +59,8 @@ def test_every_option_has_a_type_and_a_description(role: Path) -> None:
 
 
 def test_every_entry_point_is_specified(role: Path) -> None:
-    entry_points = {path.stem for path in (role / "tasks").iterdir()} & {"main", "preflight", "destroy", "retire"}
+    known = {"main", "preflight", "destroy", "destroy_preflight", "retire"}
+    entry_points = {path.stem for path in (role / "tasks").iterdir()} & known
     assert entry_points == _load(role / "meta/argument_specs.yml")["argument_specs"].keys()
     for entry_point in entry_points - {"main"}:
         assert _options(role, entry_point) == _options(role, "main")
