@@ -35,6 +35,23 @@ def test_terminated_instances_stay_dead(host: Host, ec2: Any, make_profile: Call
     assert host.show(instance)["State"]["Name"] == "terminated"
 
 
+def test_an_interface_goes_with_its_instance_unless_it_is_to_stay(host: Host, ec2: Any) -> None:
+    def interfaces() -> int:
+        return len(ec2.describe_network_interfaces()["NetworkInterfaces"])
+
+    instance = host.run()["InstanceId"]
+    assert interfaces() == 1
+    ec2.terminate_instances(InstanceIds=[instance])
+    assert interfaces() == 0
+
+    subnet = host.parameters.pop("SubnetId")
+    groups = host.parameters.pop("SecurityGroupIds")
+    for told, left in ((True, 0), (False, 1)):
+        interface = {"DeviceIndex": 0, "SubnetId": subnet, "Groups": groups, "DeleteOnTermination": told}
+        ec2.terminate_instances(InstanceIds=[host.run(NetworkInterfaces=[interface])["InstanceId"]])
+        assert interfaces() == left
+
+
 def test_what_is_there_already_is_said_to_be_there(host: Host, ec2: Any) -> None:
     ids = {"InstanceIds": [host.run()["InstanceId"]]}
     said = [

@@ -32,7 +32,7 @@ _METADATA = {
 
 @GAPS.on("ec2", "RunInstances")
 def run_instances(request: AwsRequest, account: Account, ask_next: AskNext) -> AwsResponse:
-    """Give every instance of a launch its profile and the image's root disk."""
+    """Give every instance of a launch its profile, the image's root disk, and interfaces that end with it."""
     response = ask_next(request)
     if response.status != 200:
         # moto keeps the empty reservation of a launch that failed.
@@ -43,6 +43,7 @@ def run_instances(request: AwsRequest, account: Account, ask_next: AskNext) -> A
     for instance in account.ec2.reservations[reservation_id].instances:
         _complete_profile(account, instance, request.params.get("IamInstanceProfile", {}))
         _complete_root_disk(account, instance, request.params.get("BlockDeviceMappings", []))
+        _complete_interfaces(instance, request.params.get("NetworkInterfaces", []))
     return render_reservation(request, reservation_id, as_pending=True)
 
 
@@ -67,6 +68,26 @@ def _complete_root_disk(account: Account, instance: Instance, mappings: list[dic
         instance.add_block_device(size, root, None, False, True, None, "gp3")
     elif "DeleteOnTermination" not in named.get("Ebs", {}):
         instance.block_device_mapping[root].delete_on_termination = True
+
+
+def _complete_interfaces(instance: Instance, named: list[dict[str, Any]]) -> None:
+    """moto leaves an interface behind that was made for the instance, where nobody says that it goes with it."""
+    kept = {each.get("DeviceIndex", 0) for each in named if each.get("DeleteOnTermination") is False}
+    given = {each.get("DeviceIndex", 0) for each in named if "NetworkInterfaceId" in each}
+    for index, interface in instance.nics.items():
+        if int(index) not in kept | given:
+            interface.delete_on_termination = True
+
+
+@GAPS.on("ec2", "TerminateInstances")
+def terminate_instances(request: AwsRequest, account: Account, ask_next: AskNext) -> AwsResponse:
+    """moto looks for the interfaces that are gone when an instance is terminated once more."""
+    response = ask_next(request)
+    if response.status == 200:
+        for instance in account.instances(request.params.get("InstanceIds", [])):
+            for interface in instance.nics.values():
+                interface.delete_on_termination = False
+    return response
 
 
 @GAPS.on("ec2", "ModifyInstanceMetadataOptions")
