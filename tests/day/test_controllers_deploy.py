@@ -11,6 +11,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -249,8 +250,47 @@ def test_check_mode_announces_everything_and_makes_nothing(
     deployed = tasks["controllers : Have the functions with their logs, and say what becomes of each event"]
     for name in FUNCTIONS.values():
         for resource in (f"Lambda function {name}", f"log group /aws/lambda/{name}", f"event invoke config {name}"):
-            assert f"+{resource}:" in deployed.replace("+  ", "+"), f"{resource} is not announced"
+            assert re.search(rf"^\+ +{resource}:$", deployed, re.MULTILINE), f"{resource} is not announced"
     assert "trading-alerts-qa" in tasks["controllers : Have the topic of alerts"]
+
+
+def test_destroy_takes_away_what_was_deployed_and_nothing_of_others(
+    controllers: Controllers, account: Account, tmp_path: Path
+) -> None:
+    aws = account.aws
+    deploy = _playbook(tmp_path / "deploy.yml", ("iam", "main"), ("controllers", "main"), ("schedules", "main"))
+    destroy = _playbook(tmp_path / "destroy.yml", ("schedules", "destroy"), ("controllers", "destroy"))
+    run = run_playbook("qa", aws.environ, "-e", '{"trading_alert_emails": ["me@example.com"]}', playbook=deploy)
+    assert run.status == 0, run.output
+    aws.client("logs").create_log_group(logGroupName="/aws/lambda/TradingServerLambda_qa-of-others")
+    others = aws.client("sns").create_topic(Name="trading-alerts-prod")["TopicArn"]
+
+    aws.forget_calls()
+    announced = run_playbook("qa", aws.environ, "--check", playbook=destroy)
+    assert (announced.status, announced.changed) == (0, 3), announced.output
+    assert account.mutating_calls() == []
+
+    for changes in (3, 0):
+        run = run_playbook("qa", aws.environ, playbook=destroy)
+        assert (run.status, run.changed) == (0, changes), run.output
+        assert controllers.functions.list_functions()["Functions"] == []
+        assert aws.client("scheduler").list_schedules()["Schedules"] == []
+        assert [topic["TopicArn"] for topic in aws.client("sns").list_topics()["Topics"]] == [others]
+        groups = aws.client("logs").describe_log_groups()["logGroups"]
+        assert [group["logGroupName"] for group in groups] == ["/aws/lambda/TradingServerLambda_qa-of-others"]
+
+
+def _playbook(path: Path, *roles: tuple[str, str]) -> str:
+    """Write a playbook of entry points of roles, and return its path."""
+    tasks = [
+        {
+            "name": f"{entry_point} of {role}",
+            "ansible.builtin.include_role": {"name": f"algotrading.aws.{role}", "tasks_from": entry_point},
+        }
+        for role, entry_point in roles
+    ]
+    path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    return str(path)
 
 
 def _tasks(output: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.algotrading.aws.plugins.module_utils import _lambda_apply
 from ansible_collections.algotrading.aws.plugins.modules import lambda_functions
 
 from tests.unit.plugins.support import Account, Disturbance, Outcome, RunModule
@@ -210,7 +211,10 @@ def test_a_second_run_only_reads_and_publishes_nothing(functions: Functions) -> 
     assert [version["Version"] for version in versions] == ["$LATEST"]
 
 
-def test_the_log_is_there_before_its_function_and_all_functions_before_what_leads_to_them(functions: Functions) -> None:
+def test_the_log_is_there_before_its_function_and_all_functions_before_what_leads_to_them(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_lambda_apply, "WORKERS", 1)
     functions.run()
     done = functions.aws.changes()
     for one, other in (("PutRetentionPolicy", "CreateFunction"), ("CreateFunction", "PutFunctionEventInvokeConfig")):
