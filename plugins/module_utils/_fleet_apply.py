@@ -23,6 +23,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_create impo
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_launch import Launch
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import (
     RETIRED_TAG,
+    RUNNING_STATES,
     Action,
     Instance,
     Plan,
@@ -33,6 +34,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_requests im
     change_in_place,
     create_tags,
     delete_tag,
+    describe_by_id,
     start_instances,
     stop_instances,
     terminate_instances,
@@ -195,9 +197,18 @@ class Fleet:
             if self.failures:
                 self.fail(f"{len(actions) - start} more", "not replaced, as something failed before")
                 return
-            some = actions[start : start + wave]
+            some = self.not_started(actions[start : start + wave])
             self.stop_and_mark(_instances_of(some))
             self.check(self.create(some))
+
+    def not_started(self, actions: list[Action]) -> list[Action]:
+        """Leave out servers that something has started since they were read, as they may trade by now."""
+        now = describe_by_id(self.client, [each.instance_id for each in _instances_of(actions)])
+        started = {key for key, described in now.items() if described["State"]["Name"] in RUNNING_STATES}
+        left = [each for each in _instances_of(actions) if not each.runs and each.instance_id in started]
+        for instance in left:
+            self.fail(f"{instance.name} ({instance.instance_id})", "was started meanwhile, and is not replaced")
+        return [each for each in actions if each.instance not in left]
 
     def check(self, instance_ids: list[str]) -> None:
         """Wait until EC2's own checks find new instances sound."""

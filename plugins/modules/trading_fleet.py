@@ -136,7 +136,7 @@ options:
   replace:
     description:
       - Whether a server with drift that EC2 cannot change in place is stopped, tagged C(Retired), and launched anew. It
-        does not trade until it is started by what starts the fleet each day.
+        does not trade until it is started by what starts the fleet each day, and runs until the fleet is stopped next.
       - V(never) reports the drift.
       - V(stopped) replaces servers that are stopped, and reports the others. EC2 cannot tell whether a server trades,
         so that one that runs or boots is taken to do so.
@@ -166,11 +166,11 @@ attributes:
     support: full
 notes:
   - "The caller needs C(ec2:DescribeImages), C(ec2:DescribeKeyPairs) with O(key_name), C(ec2:DescribeInstances),
-    C(ec2:DescribeInstanceAttribute), C(ec2:DescribeVolumes), C(ec2:DescribeIamInstanceProfileAssociations),
-    C(ec2:RunInstances), C(ec2:StartInstances), C(ec2:StopInstances), C(ec2:TerminateInstances), C(ec2:CreateTags),
-    C(ec2:DeleteTags), C(ec2:ModifyInstanceAttribute), C(ec2:ModifyInstanceMetadataOptions), C(ec2:ModifyVolume),
-    C(ec2:AssociateIamInstanceProfile), C(ec2:ReplaceIamInstanceProfileAssociation) and C(iam:PassRole) for the
-    profile's role."
+    C(ec2:DescribeInstanceAttribute), C(ec2:DescribeInstanceStatus) with O(replace), C(ec2:DescribeVolumes),
+    C(ec2:DescribeIamInstanceProfileAssociations), C(ec2:RunInstances), C(ec2:StartInstances), C(ec2:StopInstances),
+    C(ec2:TerminateInstances), C(ec2:CreateTags), C(ec2:DeleteTags), C(ec2:ModifyInstanceAttribute),
+    C(ec2:ModifyInstanceMetadataOptions), C(ec2:ModifyVolume), C(ec2:AssociateIamInstanceProfile),
+    C(ec2:ReplaceIamInstanceProfileAssociation) and C(iam:PassRole) for the profile's role."
 seealso:
   - plugin: algotrading.aws.s3_models
     plugin_type: lookup

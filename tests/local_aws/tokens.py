@@ -1,6 +1,6 @@
 # Copyright: Contributors to the algotrading.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""RunInstances' client tokens: one token, one launch."""
+"""RunInstances' client tokens: one token, one launch in each availability zone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ClientTokens:
         if len(token) > _LONGEST or not token.isascii():
             message = f"The client token must be at most {_LONGEST} ASCII characters."
             raise AwsError("InvalidParameterValue", message)
-        key, parameters = (request.region, token), _fingerprint(request)
+        key, parameters = (_place(request), token), _fingerprint(request)
         launch = self._launches.get(key)
         if launch is None:
             response = ask_next(request)
@@ -59,6 +59,14 @@ class ClientTokens:
     def reset(self) -> None:
         """Forget every token."""
         self._launches.clear()
+
+
+def _place(request: AwsRequest) -> str:
+    """A token holds for the zone that a launch names, as such or by a subnet, and else for the region."""
+    interfaces = [each.get("SubnetId") for each in request.params.get("NetworkInterfaces", [])]
+    named = {request.params.get("SubnetId"), *interfaces}
+    zones = [each.availability_zone for each in Account(request.region).ec2.describe_subnets() if each.id in named]
+    return next(iter(zones), None) or request.params.get("Placement", {}).get("AvailabilityZone") or request.region
 
 
 def _fingerprint(request: AwsRequest) -> str:

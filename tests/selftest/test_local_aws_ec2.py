@@ -88,6 +88,12 @@ def test_one_token_makes_one_instance(host: Host, ec2: Any) -> None:
     assert [each["ClientToken"] for reservation in found for each in reservation["Instances"]] == ["token"]
 
 
+def test_one_token_makes_another_instance_in_another_zone(host: Host, ec2: Any) -> None:
+    subnets = ec2.describe_subnets(Filters=[{"Name": "tag:Name", "Values": ["trading-dev"]}])["Subnets"]
+    made = [host.run(ClientToken="token", SubnetId=each["SubnetId"])["InstanceId"] for each in subnets * 2]
+    assert (made[:2], len(set(made))) == (made[2:], 2)
+
+
 def test_a_token_belongs_to_its_parameters(host: Host, ec2: Any) -> None:
     host.run(ClientToken="token")
     assert error_of(host.run, ClientToken="token", InstanceType="t3.medium") == "IdempotentParameterMismatch"

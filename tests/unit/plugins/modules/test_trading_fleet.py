@@ -601,6 +601,16 @@ def test_servers_that_run_are_not_replaced_unless_all_are(fleet: Environment) ->
     assert steps(fleet.run("ab", replace="always", user_data="new", check=True)) == [("replace", "b")]
 
 
+def test_a_server_that_was_started_meanwhile_is_not_replaced(fleet: Environment, disturbance: Disturbance) -> None:
+    """As the day's start does, while earlier waves are replaced."""
+    fleet.run("a")
+    for _request in range(2):
+        disturbance.edit("Action=DescribeInstances&", "<name>running</name>", "<name>stopped</name>")
+    message = fleet.run("a", replace="stopped", user_data="new").msg
+    assert f"{name_of('a')} ({fleet.ids('a')[0]}): was started meanwhile, and is not replaced" in message
+    assert fleet.aws.changes() == []
+
+
 @pytest.mark.parametrize("hidden", [False, True], ids=["before its launch", "after its launch"])
 def test_a_replacement_that_was_killed_half_way_is_finished_once(
     fleet: Environment, disturbance: Disturbance, hidden: bool
