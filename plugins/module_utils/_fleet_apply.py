@@ -31,6 +31,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import
 )
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_read import WORKERS
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_requests import (
+    TERMINATED,
     change_in_place,
     create_tags,
     delete_tag,
@@ -74,17 +75,19 @@ class Fleet:
     def fail(self, who: str, reason: object) -> None:
         self.failures.append(f"{who}: {reason}")
 
-    def each(self, step: Callable[[Action], None], actions: list[Action]) -> None:
-        """Take a step for each action, several at a time."""
+    def each(self, step: Callable[[Action], None], actions: list[Action]) -> list[Action]:
+        """Take a step for each action, several at a time, and return those for which it failed."""
 
-        def attempt(action: Action) -> None:
+        def fails(action: Action) -> bool:
             try:
                 step(action)
             except AnsibleEC2Error as error:
                 self.fail(action.name, error)
+                return True
+            return False
 
         with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(attempt, actions))
+            return [action for action, failed in zip(actions, pool.map(fails, actions), strict=True) if failed]
 
     def together(self, request: Callable[[list[str]], Any], instances: list[Instance]) -> list[Instance]:
         """Make one request for many instances, and return those for which it did not fail.
@@ -134,10 +137,13 @@ class Fleet:
 
     def terminate(self, instances: list[Instance]) -> None:
         """Terminate servers for good, and their disks with them."""
-        lasting = {"volume_delete_on_termination": (False, True)}
-        disks = [each for each in instances if each.attributes.get("volume_delete_on_termination") is False]
-        self.each(self.modify, [Action("modify", each.name, "", instance=each, changes=lasting) for each in disks])
-        self.wait(self.together(lambda ids: terminate_instances(self.client, ids), instances), "terminated")
+        ends = {"volume_delete_on_termination": (False, True)}
+        lasting = [each for each in instances if each.attributes.get("volume_delete_on_termination") is False]
+        left = self.each(
+            self.modify, [Action("modify", each.name, "", instance=each, changes=ends) for each in lasting]
+        )
+        going = [each for each in instances if each not in _instances_of(left)]
+        self.wait(self.together(lambda ids: terminate_instances(self.client, ids), going), TERMINATED)
 
     def stop_and_mark(self, instances: list[Instance]) -> None:
         """Stop servers and then mark them."""

@@ -979,6 +979,13 @@ def test_a_server_that_is_protected_is_told_and_keeps_no_other_from_its_end(flee
     assert fleet.states() == {"a": ["running"], "b": ["terminated"]}
 
 
+def test_a_server_whose_disk_would_stay_is_not_terminated(fleet: Environment, disturbance: Disturbance) -> None:
+    fleet.old_host("a", delete_on_termination=False)
+    disturbance.fail("Action=ModifyInstanceAttribute&", code="UnsupportedOperation")
+    assert fleet.remove().msg.partition(": ")[2].startswith(f"{name_of('a')}: Failed to modify instance attribute")
+    assert fleet.states() == {"a": ["running"]}
+
+
 def test_a_server_of_somebody_else_by_some_tags_keeps_a_fleet_from_its_end(fleet: Environment) -> None:
     fleet.run("a")
     fleet.old_host("b", tags={"Role": "bastion"})
