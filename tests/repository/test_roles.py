@@ -14,6 +14,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._naming import ENV
 from tests.playbook import REPOSITORY
 
 ROLES = sorted((REPOSITORY / "roles").iterdir())
+ENTRY_POINTS = {"main", "preflight", "destroy", "destroy_preflight", "retire"}
 
 
 @pytest.fixture(params=ROLES, ids=lambda role: role.name)
@@ -59,11 +60,16 @@ def test_every_option_has_a_type_and_a_description(role: Path) -> None:
 
 
 def test_every_entry_point_is_specified(role: Path) -> None:
-    known = {"main", "preflight", "destroy", "destroy_preflight", "retire"}
-    entry_points = {path.stem for path in (role / "tasks").iterdir()} & known
+    entry_points = {path.stem for path in (role / "tasks").iterdir()} & ENTRY_POINTS
     assert entry_points == _load(role / "meta/argument_specs.yml")["argument_specs"].keys()
-    for entry_point in entry_points - {"main"}:
-        assert _options(role, entry_point) == _options(role, "main")
+    if "preflight" in entry_points:
+        assert _options(role, "preflight") == _options(role, "main")
+
+
+def test_an_option_is_the_same_for_every_entry_point(role: Path) -> None:
+    for entry_point in _load(role / "meta/argument_specs.yml")["argument_specs"]:
+        for name, option in _options(role, entry_point).items():
+            assert _options(role)[name] == option, f"{entry_point} has another {name}"
 
 
 def test_variables_carry_the_prefix_of_the_stack_or_of_the_role(role: Path) -> None:
