@@ -321,7 +321,12 @@ def reconcile(module: AnsibleAWSModule, client: Any) -> dict[str, Any]:
         changed, after = ensure_present(client, identity, before, wanted, check_mode=module.check_mode)
     else:
         changed, after = ensure_absent(client, identity, before, check_mode=module.check_mode)
-    return {"changed": changed, "schedule": after, "diff": {"before": before or {}, "after": after or {}}}
+    return {"changed": changed, "schedule": after, "diff": {"before": settings_of(before), "after": settings_of(after)}}
+
+
+def settings_of(schedule: dict[str, Any] | None) -> dict[str, Any]:
+    """What check mode can say of a schedule, too: all but the ARN that Scheduler gives it."""
+    return {key: value for key, value in (schedule or {}).items() if key != "arn"}
 
 
 def main() -> None:

@@ -92,46 +92,52 @@ def test_on_an_empty_account(account: Account, playbook: Playbook, managed: bool
     plan = playbook(PLAN, *arguments)
     run = playbook("site.yml", *arguments)
 
-    assert plan.entries == run.entries
-    assert {action for _kind, _name, action in plan.entries} == {"create"}
-    assert f"Plan: {len(plan.entries)} to create, 0 to change" in plan.run.output
-    assert f"Done: {len(plan.entries)} created, 0 changed" in run.run.output
+    _check_that_it_came_true(plan, run)
+    assert {action for _kind, _name, action in plan.touched} == {"create"}
+    assert f"Plan: {len(plan.touched)} to create, 0 to change" in plan.run.output
+    assert f"Done: {len(plan.touched)} created, 0 changed" in run.run.output
     for kind, names in _names(account).items():
         assert plan.created(kind) == sorted(set(names) - set(before[kind])), kind
-    assert plan.written["cost"] == run.written["cost"]
-    assert plan.written["cost"]["before"] == 0
+    assert plan.created("bucket policy") == ["algo-model-deploy"]
     # Three hosts of t3.small with an address, and 14 GiB of gp3 each.
-    assert plan.written["cost"]["after"] == pytest.approx(3 * (160 * (0.0208 + 0.005) + 14 * 0.08), abs=0.01)
+    monthly = pytest.approx(3 * (160 * (0.0208 + 0.005) + 14 * 0.08), abs=0.01)
+    assert (plan.written["cost"]["before"], plan.written["cost"]["after"]) == (0, monthly)
 
     again = playbook(PLAN, *arguments)
-    assert {(kind, name, "create") for kind, name, _action in again.entries} == plan.entries
     assert again.touched == set()
     assert again.run.changed == 0
-    assert again.written["cost"]["before"] == again.written["cost"]["after"] == plan.written["cost"]["after"]
+    assert {each[:2] for each in again.entries} == {each[:2] for each in plan.entries}
+    assert (again.written["cost"]["before"], again.written["cost"]["after"]) == (monthly, monthly)
 
 
 def test_on_a_drifted_account(account: Account, playbook: Playbook) -> None:
     account.seed("qa", models=3)
     playbook("site.yml")
-    _drift(account)
+    drift = _drift(account)
 
     plan = playbook(PLAN)
     checked = playbook("site.yml", "--check", "--diff")
-    assert checked.written["resources"] == plan.written["resources"]
-    assert checked.written["cost"] == plan.written["cost"]
     run = playbook("site.yml")
 
-    assert plan.entries == run.entries
-    assert len(plan.touched) == 7, plan.touched
+    assert plan.touched == drift
     assert "      enabled: false -> true" in plan.run.output
+    assert checked.written["resources"] == plan.written["resources"]
+    _check_that_it_came_true(plan, run)
     assert playbook(PLAN).touched == set()
 
 
-def _drift(account: Account) -> None:
-    """Change, add and take away by hand one of each of several kinds of resources."""
+def _check_that_it_came_true(plan: Report, run: Report) -> None:
+    """What was told of each resource beforehand is what is told of it afterwards, to the last value."""
+    assert plan.entries == run.entries
+    assert plan.written["resources"] == run.written["resources"]
+    assert plan.written["cost"] == run.written["cost"]
+
+
+def _drift(account: Account) -> Entries:
+    """Change and take away by hand one of each of several kinds of resources, and say what is to become of them."""
     client = account.aws.client
     trader = account.traders("qa")[0]
-    account.ec2.delete_tags(Resources=[trader.instance_id], Tags=[{"Key": "Symbol"}])
+    account.ec2.delete_tags(Resources=[trader.instance_id], Tags=[{"Key": "Role"}])
     account.iam.delete_role_policy(RoleName="trading_server_instance_role_qa", PolicyName="s3-list-access-qa")
     client("lambda").update_function_configuration(FunctionName="TradingServerLambda_qa", Timeout=3)
     client("logs").delete_log_group(logGroupName="/aws/lambda/TradingServerLambda_qa")
@@ -139,6 +145,16 @@ def _drift(account: Account) -> None:
     _disable(client("scheduler"), "alpaca-websocket-lambda-daily-9am-est-qa")
     account.s3.delete_bucket_tagging(Bucket="algo-trading-ssm-qa-123456789012")
     account.s3.delete_bucket_policy(Bucket="algo-model-deploy")
+    return {
+        ("EC2 instance", trader.name, "change"),
+        ("IAM role", "trading_server_instance_role_qa", "change"),
+        ("Lambda function", "TradingServerLambda_qa", "change"),
+        ("log group", "/aws/lambda/TradingServerLambda_qa", "create"),
+        ("schedule", "trading-server-shutdown-schedule-qa", "create"),
+        ("schedule", "alpaca-websocket-lambda-daily-9am-est-qa", "change"),
+        ("bucket", "algo-trading-ssm-qa-123456789012", "change"),
+        ("bucket policy", "algo-model-deploy", "create"),
+    }
 
 
 def _disable(scheduler: Any, name: str) -> None:
