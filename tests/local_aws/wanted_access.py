@@ -159,7 +159,7 @@ def _secrets(request: AwsRequest, account: Account) -> list[Access]:
     from moto.secretsmanager.models import secretsmanager_backends
 
     action = f"secretsmanager:{request.operation}"
-    named = request.params.get("SecretId")
+    named = request.params.get("SecretId") or request.params.get("Name")
     if not named:
         return [Access(action)]
     secret = secretsmanager_backends[ACCOUNT_ID][account.region].secrets.get(named)
