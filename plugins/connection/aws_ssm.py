@@ -1,6 +1,6 @@
 # Copyright: Contributors to the algotrading.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""amazon.aws's connection plugin, where it runs a command twice or takes a lost one for a success."""
+"""amazon.aws's connection plugin, where it runs a command twice, takes a lost one for a success, or shows a secret."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ description:
   - That plugin does not heed O(reconnection_retries), which is read before the variables are known, so that a command
     whose answer is late is run again, up to three times. Here it is heeded.
   - That plugin takes a command for a success whose session ended before it. Here the host is unreachable.
+  - With C(-vvv) and more, that plugin shows what opens a session, and URLs that open a file in the bucket, with the
+    session token of whoever runs Ansible. Here these are masked.
   - A host whose agent is offline, and a bucket that is not there, are told in a sentence, and are not tried again.
 author:
   - The algotrading.aws maintainers (!UNKNOWN)
@@ -26,6 +28,7 @@ seealso:
 """
 
 import errno
+import re
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -37,6 +40,12 @@ try:
 except ImportError:
     pass  # amazon.aws's plugin says that it needs boto3.
 
+# Of a presigned URL, by S3's new and old way to sign; and of what opens a session's data channel.
+_SECRETS = re.compile(
+    r"""((?:X-Amz-(?:Credential|Security-Token|Signature)|AWSAccessKeyId|Signature)=|"TokenValue": ")[^&"'\\\s]+""",
+    re.IGNORECASE,
+)
+
 
 class Connection(AmazonConnection):
     """One host."""
@@ -47,6 +56,10 @@ class Connection(AmazonConnection):
         """Take the options, of which the retries were read before they were there."""
         super().set_options(*args, **kwargs)
         self.reconnection_retries = self.get_option("reconnection_retries")
+
+    def verbosity_display(self, level: int, message: str) -> None:
+        """Show what goes on, but nothing that lets others take part in it."""
+        super().verbosity_display(level, _SECRETS.sub(r"\1***", message))
 
     def start_session(self) -> None:
         """Start a session, or say why there is none."""

@@ -57,7 +57,10 @@ def find_caller(request: AwsRequest, account: Account) -> Caller:
     """Return whose access key a request carries."""
     from moto.iam.access_control import CreateAccessKeyFailure, IAMPolicy, create_access_key
 
-    headers: Any = request.headers
+    headers: Any = request.headers.copy()
+    # A presigned URL carries it in its query string.
+    for token in request.query.get("X-Amz-Security-Token", []):
+        headers["X-Amz-Security-Token"] = token
     try:
         key = create_access_key(ACCOUNT_ID, "aws", request.access_key, headers)
     except CreateAccessKeyFailure as error:
