@@ -429,9 +429,9 @@ def test_what_iam_does_not_know_yet_is_asked_for_again(
 ) -> None:
     body = "<ErrorResponse><Error><Code>NoSuchEntity</Code><Message>not yet</Message></Error></ErrorResponse>"
     disturbance.answer(f"Action={operation}&", body=body, status=404, times=2)
-    assert iam.run(host(), function()).changed
+    assert iam.run(host()).changed
     assert naps == [1, 2]
-    assert not iam.run(host(), function()).changed
+    assert not iam.run(host()).changed
 
 
 def test_what_is_listed_though_it_is_gone_is_as_good_as_deleted(iam: Iam, disturbance: Disturbance) -> None:
