@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.local_aws.clients import Client, make_client
 from tests.local_aws.clock.client import ClockControls
 from tests.local_aws.control_client import ask
 from tests.local_aws.environment import environment_for
+from tests.local_aws.faults.client import FaultControls
 from tests.local_aws.functions.client import FunctionControls
 from tests.local_aws.hosts.client import HostControls
 from tests.local_aws.sessions.client import SessionControls
@@ -24,7 +26,7 @@ from tests.local_aws.sessions.program import VARIABLE
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-class LocalAws(HostControls, SessionControls, FunctionControls, ClockControls):
+class LocalAws(HostControls, SessionControls, FunctionControls, ClockControls, FaultControls):
     """Start with `with LocalAws() as aws:`; the endpoint ends with the block, or with this process.
 
     With `hosts`, instances live: they boot, run commands and stop.
@@ -34,6 +36,7 @@ class LocalAws(HostControls, SessionControls, FunctionControls, ClockControls):
         self._hosts = hosts
         self.endpoint_url = ""
         self._process: subprocess.Popen[str] | None = None
+        self._copy_pid = 0
 
     def __enter__(self) -> LocalAws:
         self.start()
@@ -47,8 +50,20 @@ class LocalAws(HostControls, SessionControls, FunctionControls, ClockControls):
     ) -> None:
         self.stop()
 
+    def copy(self) -> LocalAws:
+        """Return a running endpoint that has this account as it is now; what happens to one leaves the other alone.
+
+        It ends with its own `with` block, or with this endpoint's process. Functions should be idle.
+        """
+        made = self._control("POST", "fork")
+        copy = LocalAws()
+        copy.endpoint_url, copy._copy_pid = made["endpoint_url"], made["pid"]
+        return copy
+
     def start(self) -> None:
-        """Start the endpoint and wait until it answers."""
+        """Start the endpoint and wait until it answers; a copy runs already."""
+        if self._copy_pid:
+            return
         environ = dict(os.environ)
         environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(REPOSITORY), environ.get("PYTHONPATH"))))
         options = ["--hosts"] if self._hosts else []
@@ -67,6 +82,9 @@ class LocalAws(HostControls, SessionControls, FunctionControls, ClockControls):
 
     def stop(self) -> None:
         """Stop the endpoint that this object started."""
+        if self._copy_pid:
+            os.kill(self._copy_pid, signal.SIGTERM)
+            self._copy_pid = 0
         process, self._process = self._process, None
         if process is None:
             return

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from werkzeug.datastructures import Headers
 
-from tests.local_aws.front import Front, Site
+from tests.local_aws.front import Controlled, Front, Site
 from tests.local_aws.messages import AwsRequest, AwsResponse
 
 PREFIX = "/_local_aws/"
@@ -19,8 +19,9 @@ PREFIX = "/_local_aws/"
 class Control:
     """Answers what begins with PREFIX; none of it is logged as an API call."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, of_server: Mapping[tuple[str, str], Callable[..., object]]) -> None:
         self._routes: dict[tuple[str, str], Callable[..., object]] = {
+            **of_server,
             ("GET", "ready"): lambda: "ready",
             ("GET", "state"): lambda: str(front.state),
             ("GET", "networks"): lambda: front.networks,
@@ -30,11 +31,15 @@ class Control:
             ("POST", "hold"): front.gate.hold,
             ("DELETE", "hold"): front.gate.release,
             ("POST", "lose"): front.losses.lose,
+            ("POST", "halt"): front.halt.at,
+            ("GET", "halt"): lambda: front.halt.is_reached,
+            ("DELETE", "halt"): front.halt.lift,
             ("POST", "reset"): front.reset,
         }
         self._sites = [part for part in front.parts if isinstance(part, Site)]
-        for worker in front.workers:
-            self._routes |= worker.controls()
+        for part in front.parts:
+            if isinstance(part, Controlled):
+                self._routes |= part.controls()
 
     def answer(self, request: AwsRequest) -> AwsResponse:
         """Return a JSON document, or what a site answers."""

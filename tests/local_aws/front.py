@@ -14,9 +14,12 @@ from pathlib import Path
 from socket import socket
 from typing import Protocol, runtime_checkable
 
+from werkzeug.datastructures import Headers
+
 from tests.local_aws.calls import Call, CallLog, is_mutating
 from tests.local_aws.errors import AwsError, error_response
 from tests.local_aws.gate import Gate
+from tests.local_aws.halt import Halt, HaltedError
 from tests.local_aws.identify import identify
 from tests.local_aws.losses import Losses
 from tests.local_aws.messages import AwsRequest, AwsResponse
@@ -36,7 +39,15 @@ class Part(Protocol):
 
 
 @runtime_checkable
-class Worker(Protocol):
+class Controlled(Protocol):
+    """A part of which tests ask and set something."""
+
+    def controls(self) -> dict[tuple[str, str], Callable[..., object]]:
+        """Return the control API's routes, (method, name), each with what answers it; its arguments come as JSON."""
+
+
+@runtime_checkable
+class Worker(Controlled, Protocol):
     """A part that also works between calls, in threads of its own."""
 
     def start(self, front: Front) -> None:
@@ -44,9 +55,6 @@ class Worker(Protocol):
 
     def stop(self) -> None:
         """End what was begun, and leave nothing behind."""
-
-    def controls(self) -> dict[tuple[str, str], Callable[..., object]]:
-        """Return the control API's routes, (method, name), each with what answers it; its arguments come as JSON."""
 
 
 @runtime_checkable
@@ -84,6 +92,7 @@ class Front:
         self.state = Path()
         self.gate = Gate()
         self.losses = Losses()
+        self.halt = Halt()
         self._networks = claim_networks()
         # One call at a time: moto keeps its world in plain dictionaries that are not safe for threads.
         self.lock = threading.RLock()
@@ -94,10 +103,13 @@ class Front:
             with self.lock:
                 identify(request)
             self.gate.enter(request.operation)
-            with self.lock:
-                response = self._ask(0, request)
-            if isinstance(response, Later) and response.finish:
-                response = response.finish()
+            with self.halt.around(request.operation):
+                with self.lock:
+                    response = self._ask(0, request)
+                if isinstance(response, Later) and response.finish:
+                    response = response.finish()
+        except HaltedError:
+            return AwsResponse(503, Headers(), is_lost=True)
         except AwsError as error:
             response = error_response(request, error)
         except Exception as error:  # a fault of ours must reach the caller as an answer, not as a broken line
@@ -112,7 +124,8 @@ class Front:
                 access_key=request.access_key,
             )
         )
-        response.is_lost = response.status < 400 and self.losses.take(request.service, request.operation)
+        if response.status < 400 and self.losses.take(request.service, request.operation):
+            response.is_lost = True
         return response
 
     def converse(self, request: AwsRequest, connection: socket) -> bool:
@@ -146,6 +159,7 @@ class Front:
     def reset(self) -> None:
         """Empty the account and the log, and hold nothing back any more."""
         self.gate.release()
+        self.halt.lift()
         self.losses.forget()
         with self.lock:
             for part in self.parts:

@@ -8,6 +8,7 @@ from tests.local_aws.clock.clock import Clock
 from tests.local_aws.clock.part import Schedules
 from tests.local_aws.control_plane import ControlPlane
 from tests.local_aws.credentials import Credentials
+from tests.local_aws.faults.part import Faults
 from tests.local_aws.front import Part
 from tests.local_aws.functions.part import Functions
 from tests.local_aws.gaps import Gaps
@@ -22,7 +23,7 @@ def build_parts(clock: Clock, hosts: bool = False) -> list[Part]:
     functions = Functions(clock)
     living = build_living() if hosts else []
     running: list[Part] = [functions, Schedules(clock, functions)]
-    return [Credentials(), ClientTokens(), Strict(), Gaps(), *living, *running, ControlPlane()]
+    return [Credentials(), ClientTokens(), Faults(), Strict(), Gaps(), *living, *running, ControlPlane()]
 
 
 def build_living() -> list[Part]:

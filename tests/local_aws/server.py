@@ -9,9 +9,12 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
+from typing import NoReturn
 
 from werkzeug.datastructures import Headers
 
@@ -19,6 +22,7 @@ from tests.local_aws.control import PREFIX, Control
 from tests.local_aws.control_plane import ControlPlane, configure_moto
 from tests.local_aws.environment import HOST, exported
 from tests.local_aws.front import Front
+from tests.local_aws.hosts import Hosts
 from tests.local_aws.messages import AwsRequest, AwsResponse
 from tests.local_aws.sessions.program import VARIABLE as PROGRAM_VARIABLE
 from tests.local_aws.sessions.program import find_program
@@ -31,7 +35,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, port: int, front: Front) -> None:
         super().__init__((HOST, port), _Handler)
         self.front = front
-        self.control = Control(front)
+        self.control = Control(front, {("POST", "fork"): partial(_fork, self)})
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
         """A client that hangs up, as one does that is killed, is no error of ours."""
@@ -113,26 +117,66 @@ def serve(port: int = 0, until_stdin_closes: bool = False, time: datetime | None
     except OSError as error:
         print(f"local_aws: cannot listen on port {port}: {error.strerror}", file=sys.stderr)
         return 1
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     threading.Thread(target=_preload, args=(front,), daemon=True).start()
-    endpoint_url = f"http://{HOST}:{server.server_port}"
-    front.start(endpoint_url)
-    exports = exported(endpoint_url)
+    return _serve_until_told(server, partial(_announce, hosts), until_stdin_closes)
+
+
+def _serve_until_told(server: _Server, announce: Callable[[Front], None], until_stdin_closes: bool) -> int:
+    # An Event may be missed: this thread may just be about to wait, or hold its lock, when a signal comes.
+    told, tell = os.pipe()
+    os.set_blocking(tell, False)
+    signal.set_wakeup_fd(tell)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+    server.front.start(f"http://{HOST}:{server.server_port}")
+    announce(server.front)
+    if until_stdin_closes:
+        threading.Thread(target=_watch_stdin, args=(tell,), daemon=True).start()
+    os.read(told, 1)
+    server.front.stop()
+    server.shutdown()
+    server.server_close()
+    return 0
+
+
+def _announce(hosts: bool, front: Front) -> None:
+    exports = exported(front.endpoint_url)
     if hosts:
         exports[PROGRAM_VARIABLE] = find_program(front.state)
     for name, value in exports.items():
         print(f"export {name}={value}")
     sys.stdout.flush()
-    if until_stdin_closes:
-        threading.Thread(target=_watch_stdin, args=(stop,), daemon=True).start()
-    stop.wait()
-    front.stop()
-    server.shutdown()
-    server.server_close()
-    return 0
+
+
+def _fork(server: _Server) -> dict[str, object]:
+    """Serve a copy of the account, as it is now, from a process and at an endpoint of its own."""
+    if any(isinstance(part, Hosts) for part in server.front.parts):
+        raise ValueError("hosts are processes, of which there is no copy")
+    reader, writer = os.pipe()
+    # Of the threads only this one goes on in the copy: none of the others may be in the middle of something there.
+    with server.front.lock:
+        pid = os.fork()
+    if pid == 0:
+        _serve_copy(server, writer)
+    os.close(writer)
+    threading.Thread(target=os.waitpid, args=(pid, 0), daemon=True).start()
+    with os.fdopen(reader) as pipe:
+        return {"pid": pid, "endpoint_url": pipe.read()}
+
+
+def _serve_copy(original: _Server, writer: int) -> NoReturn:
+    status = 1
+    try:
+        original.socket.close()
+
+        def announce(front: Front) -> None:
+            with os.fdopen(writer, "w") as pipe:
+                pipe.write(front.endpoint_url)
+
+        status = _serve_until_told(_Server(0, original.front), announce, until_stdin_closes=True)
+    finally:
+        os._exit(status)
 
 
 def _preload(front: Front) -> None:
@@ -145,9 +189,9 @@ def _preload(front: Front) -> None:
     gc.freeze()
 
 
-def _watch_stdin(stop: threading.Event) -> None:
+def _watch_stdin(tell: int) -> None:
     """The parent holds the other end of this pipe; the kernel closes it however the parent ends."""
     # Not sys.stdin: its lock, held by a daemon thread, would break the interpreter's end.
     while os.read(0, 1):
         pass
-    stop.set()
+    os.write(tell, b".")
