@@ -1,0 +1,122 @@
+# Copyright: Contributors to the algotrading.aws project
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Compares the account after a disturbed run with what it should be."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from tests.chaos.census import Entry
+from tests.local_aws.seed import BUCKETS
+
+# What differs between two runs that did the same.
+_VOLATILE = {
+    "AmiLaunchIndex",
+    "Arn",
+    "AssociationId",
+    "AttachTime",
+    "AttachmentCount",
+    "AttachmentId",
+    "ClientToken",
+    "CreateDate",
+    "CreateTime",
+    "CreationDate",
+    "DefaultVersionId",
+    "IpOwnerId",
+    "LastModificationDate",
+    "LastModified",
+    "LaunchTime",
+    "NetworkInterfaces",
+    "PolicyId",
+    "PrivateDnsName",
+    "PrivateIpAddress",
+    "PublicDnsName",
+    "PublicIpAddress",
+    "Reason",
+    "ReservationId",
+    "RevisionId",
+    "RoleId",
+    "RoleLastUsed",
+    "InstanceProfileId",
+    "SecurityGroupRuleId",
+    "StateReason",
+    "StateTransitionReason",
+    "UpdateDate",
+    "UsageOperationUpdateTime",
+    "Version",
+    "VersionId",
+    "creationTime",
+    "storedBytes",
+}
+# Where a zone has no room, a host is in another.
+_OF_ITS_ZONE = {"AvailabilityZone", "AvailabilityZoneId", "Placement"}
+_ID = re.compile(r"\b(?:i|vol|eni|vpc|subnet|sg|igw|rtb|rtbassoc|acl|dopt)-[0-9a-f]{8,17}\b")
+_LOCK = re.compile(r"/lock/[^/]+$")
+
+
+def belongs_to(environment: str, entry: Entry) -> bool:
+    """Say whether a resource is an environment's, by its name; what has no name is nobody's."""
+    if entry.kind == "bucket policy" and entry.name == BUCKETS[environment]:
+        return True
+    return bool(re.search(rf"(?<![a-z0-9]){environment}(?![a-z0-9])", entry.name))
+
+
+def of_environment(environment: str, census: Iterable[Entry]) -> Counter[str]:
+    """Return an environment's resources without what differs from run to run; twice the same counts twice."""
+    entries = list(census)
+    names = {identifier: entry.name for entry in entries for identifier in _own_ids(entry)}
+    return Counter(_line(_steady(entry, names)) for entry in entries if belongs_to(environment, entry))
+
+
+def of_others(environment: str, census: Iterable[Entry]) -> Counter[str]:
+    """Return everything else, as it is."""
+    return Counter(_line(entry) for entry in census if not belongs_to(environment, entry))
+
+
+def differences(expected: Counter[str], found: Counter[str]) -> list[str]:
+    """Say what is missing and what is too much, a line for each."""
+    return [f"missing: {line}" for line in (expected - found).elements()] + [
+        f"too much: {line}" for line in (found - expected).elements()
+    ]
+
+
+def _line(entry: Entry) -> str:
+    return f"{entry.kind} {entry.name}: {json.dumps(entry.described, sort_keys=True, default=str)}"
+
+
+def _own_ids(entry: Entry) -> list[str]:
+    keys = ("InstanceId", "VolumeId", "VpcId", "SubnetId", "GroupId", "InternetGatewayId", "RouteTableId")
+    own = {
+        "instance": 0,
+        "volume": 1,
+        "VPC": 2,
+        "subnet": 3,
+        "security group": 4,
+        "internet gateway": 5,
+        "route table": 6,
+    }
+    return [entry.described[keys[own[entry.kind]]]] if entry.kind in own else []
+
+
+def _steady(entry: Entry, names: dict[str, str]) -> Entry:
+    if entry.kind == "parameter" and _LOCK.search(entry.name):
+        # That there is one, and no more, is what counts.
+        return Entry(entry.kind, _LOCK.sub("/lock", entry.name), None)
+    without = _VOLATILE | _OF_ITS_ZONE if entry.kind in ("instance", "volume") else _VOLATILE
+    return Entry(entry.kind, entry.name, _cleaned(entry.described, without, names))
+
+
+def _cleaned(value: Any, without: set[str], names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        if value.get("Key") == "Retired":
+            return {"Key": "Retired"}
+        return {key: _cleaned(each, without, names) for key, each in value.items() if key not in without}
+    if isinstance(value, list):
+        return sorted(
+            (_cleaned(each, without, names) for each in value), key=lambda each: json.dumps(each, default=str)
+        )
+    return _ID.sub(lambda found: names.get(found[0], found[0][:3]), value) if isinstance(value, str) else value
