@@ -77,6 +77,10 @@ unit: $(READY)  ## run the unit tests
 day: $(READY)  ## run trading days on a local AWS, good and bad ones; only one of them is a part of 'make test'
 	@$(BIN)/python -m pytest $(PYTEST) tests/day
 
+.PHONY: chaos
+chaos: $(READY)  ## kill runs at a hundred points under faults, and write benchmarks/chaos.md
+	@$(BIN)/python -m tests.chaos
+
 .PHONY: selftest
 selftest: $(READY)  ## run the tests of the local AWS, and of run.sh
 	@$(BIN)/python -m pytest $(PYTEST) tests/selftest tests/hosts
