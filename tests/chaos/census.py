@@ -64,6 +64,7 @@ def tag_of(described: dict[str, Any], key: str) -> str:
 
 
 def _network(ec2: Client) -> Iterator[Entry]:
+    vpcs = {vpc["VpcId"]: tag_of(vpc, "Name") for vpc in _all(ec2, "describe_vpcs", "Vpcs[]")}
     for kind, operation, path in (
         ("VPC", "describe_vpcs", "Vpcs"),
         ("subnet", "describe_subnets", "Subnets"),
@@ -72,8 +73,9 @@ def _network(ec2: Client) -> Iterator[Entry]:
         ("security group", "describe_security_groups", "SecurityGroups"),
     ):
         for found in _all(ec2, operation, f"{path}[]"):
-            # A VPC brings a main route table and a group along, which have no name of their own.
-            yield Entry(kind, tag_of(found, "Name") or "without a name", found)
+            # A VPC brings a route table and a group along, which have no name of their own.
+            name = tag_of(found, "Name") or f"{vpcs.get(found.get('VpcId'), '')} without a name"
+            yield Entry(kind, name.strip(), found)
 
 
 def _hosts(ec2: Client) -> Iterator[Entry]:

@@ -21,6 +21,7 @@ _VOLATILE = {
     "AttachTime",
     "AttachmentCount",
     "AttachmentId",
+    "AvailableIpAddressCount",
     "ClientToken",
     "CreateDate",
     "CreateTime",
