@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         "--time", type=datetime.fromisoformat, help="what the clock shows at first, as 2026-02-02T08:29-05:00"
     )
     serve.add_argument("--hosts", action="store_true", help="let instances live: boot, run commands, stop")
+    serve.add_argument("--rates", action="store_true", help="refuse calls of EC2 that come faster than AWS takes them")
     serve.set_defaults(run=_serve)
 
     run = commands.add_parser("run", help="run a command against an endpoint of its own")
@@ -67,7 +68,7 @@ def _add_seed_options(parser: argparse.ArgumentParser) -> None:
 def _serve(options: argparse.Namespace) -> int:
     from tests.local_aws.server import serve
 
-    status = serve(options.port, options.until_stdin_closes, options.time, options.hosts)
+    status = serve(options.port, options.until_stdin_closes, options.time, options.hosts, options.rates)
     sys.stderr.flush()
     # Nothing is left to save, and taking moto's world apart piece by piece would take half a second.
     os._exit(status)

@@ -142,6 +142,10 @@ class LocalAws(HostControls, SessionControls, FunctionControls, ClockControls, F
         """Let the next calls that succeed take effect, and end their connections without an answer."""
         self._control("POST", "lose", {"service": service, "operation": operation, "times": times})
 
+    def limit_rates(self, limited: bool = True) -> None:
+        """Refuse calls of EC2 that come faster than AWS takes them, from full buckets on, until a reset."""
+        self._control("POST", "rates", {"limited": limited})
+
     def waiting(self) -> int:
         """Return how many calls are held back now."""
         return self._control("GET", "waiting")

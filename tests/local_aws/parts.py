@@ -13,17 +13,28 @@ from tests.local_aws.front import Part
 from tests.local_aws.functions.part import Functions
 from tests.local_aws.gaps import Gaps
 from tests.local_aws.hosts import Hosts
+from tests.local_aws.rates import Rates
 from tests.local_aws.sessions import Sessions
 from tests.local_aws.strict import Strict
 from tests.local_aws.tokens import ClientTokens
 
 
-def build_parts(clock: Clock, hosts: bool = False) -> list[Part]:
-    """Return new parts for one account; with `hosts`, its instances live."""
+def build_parts(clock: Clock, hosts: bool = False, rates: bool = False) -> list[Part]:
+    """Return new parts for one account; with `hosts`, its instances live, and with `rates` EC2's request rates hold."""
     functions = Functions(clock)
     living = build_living() if hosts else []
     running: list[Part] = [functions, Schedules(clock, functions)]
-    return [Credentials(), ClientTokens(), Faults(), Strict(), Gaps(), *living, *running, ControlPlane()]
+    return [
+        Credentials(),
+        Rates(rates),
+        ClientTokens(),
+        Faults(),
+        Strict(),
+        Gaps(),
+        *living,
+        *running,
+        ControlPlane(),
+    ]
 
 
 def build_living() -> list[Part]:

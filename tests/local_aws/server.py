@@ -100,18 +100,24 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the log of calls is under /_local_aws/calls."""
 
 
-def build_front(time: datetime | None, hosts: bool = False) -> Front:
+def build_front(time: datetime | None, hosts: bool = False, rates: bool = False) -> Front:
     """Return the front with its parts in the order in which they are asked."""
     from tests.local_aws.clock.clock import Clock
     from tests.local_aws.parts import build_parts
 
-    return Front(build_parts(Clock(time), hosts))
+    return Front(build_parts(Clock(time), hosts, rates))
 
 
-def serve(port: int = 0, until_stdin_closes: bool = False, time: datetime | None = None, hosts: bool = False) -> int:
+def serve(
+    port: int = 0,
+    until_stdin_closes: bool = False,
+    time: datetime | None = None,
+    hosts: bool = False,
+    rates: bool = False,
+) -> int:
     """Serve until SIGINT or SIGTERM (or until the parent is gone); print what to export."""
     configure_moto()
-    front = build_front(time, hosts)
+    front = build_front(time, hosts, rates)
     try:
         server = _Server(port, front)
     except OSError as error:
