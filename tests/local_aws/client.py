@@ -154,6 +154,10 @@ class LocalAws(HostControls, SessionControls, FunctionControls, ClockControls, F
         """Let the calls that are held back go on, though their callers may be dead."""
         self._control("DELETE", "hold")
 
+    def put_many(self, bucket: str, folders: list[str], names: list[str]) -> None:
+        """Put an object of each name into each folder of a bucket; only a listing shows them as they should be."""
+        self._control("POST", "objects", {"bucket": bucket, "folders": folders, "names": names})
+
     def reset(self) -> None:
         """Empty the account and the log of calls."""
         self._control("POST", "reset")

@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 
 from tests.local_aws.front import Controlled, Front, Site
 from tests.local_aws.messages import AwsRequest, AwsResponse
+from tests.local_aws.s3_listing import put_many
 
 PREFIX = "/_local_aws/"
 
@@ -34,6 +35,7 @@ class Control:
             ("POST", "halt"): front.halt.at,
             ("GET", "halt"): lambda: front.halt.is_reached,
             ("DELETE", "halt"): front.halt.lift,
+            ("POST", "objects"): put_many,
             ("POST", "reset"): front.reset,
         }
         self._sites = [part for part in front.parts if isinstance(part, Site)]

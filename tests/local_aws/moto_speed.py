@@ -7,6 +7,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
+from tests.local_aws.s3_listing import list_quickly
+
 if TYPE_CHECKING:
     from moto.core.serialize import AttributePickerContext
     from moto.iam.models import IAMBackend, ManagedPolicy
@@ -21,6 +23,7 @@ def speed_up_moto() -> None:
     _keep_private_keys()
     _keep_possible_keys()
     _forget_backends_at_once()
+    list_quickly()
 
 
 def _keep_module_names() -> None:
