@@ -31,7 +31,7 @@ def _kill_workers(endpoint_url: str) -> None:
                 os.kill(int(folder.name), signal.SIGKILL)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 900) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not happen"
