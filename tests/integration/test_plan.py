@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def playbook(account: Account, tmp_path: Path) -> Playbook:
         run = run_playbook("qa", account.aws.environ, "-e", f"trading_plan_file={path}", *arguments, playbook=playbook)
         assert run.status == 0, run.output
         report = Report(run, json.loads(path.read_text()))
+        assert report.written["environment"] == "qa"
+        assert datetime.fromisoformat(report.written["time"]).tzinfo == UTC
         assert report.written["planned"] == (playbook == PLAN or "--check" in arguments)
         if report.written["planned"]:
             assert account.mutating_calls() == []
