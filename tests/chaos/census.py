@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -82,7 +83,8 @@ def _hosts(ec2: Client) -> Iterator[Entry]:
     live = [{"Name": "instance-state-name", "Values": LIVE}]
     for found in _all(ec2, "describe_instances", "Reservations[].Instances[]", Filters=live):
         data = ec2.describe_instance_attribute(InstanceId=found["InstanceId"], Attribute="userData")["UserData"]
-        yield Entry("instance", tag_of(found, "Name"), {**found, "UserData": data.get("Value")})
+        digest = hashlib.sha256(data.get("Value", "").encode()).hexdigest()
+        yield Entry("instance", tag_of(found, "Name"), {**found, "UserData": digest})
     for found in _all(ec2, "describe_volumes", "Volumes[]"):
         yield Entry("volume", tag_of(found, "Name"), found)
 

@@ -16,7 +16,6 @@ from tests.local_aws.seed import BUCKETS
 # What differs between two runs that did the same.
 _VOLATILE = {
     "AmiLaunchIndex",
-    "Arn",
     "AssociationId",
     "AttachTime",
     "AttachmentCount",
@@ -42,7 +41,6 @@ _VOLATILE = {
     "RevisionId",
     "RoleId",
     "RoleLastUsed",
-    "InstanceProfileId",
     "SecurityGroupRuleId",
     "StateReason",
     "StateTransitionReason",
@@ -55,7 +53,18 @@ _VOLATILE = {
 }
 # Where a zone has no room, a host is in another.
 _OF_ITS_ZONE = {"AvailabilityZone", "AvailabilityZoneId", "Placement"}
+_ID_KEYS = {
+    "VPC": "VpcId",
+    "instance": "InstanceId",
+    "instance profile": "InstanceProfileId",
+    "internet gateway": "InternetGatewayId",
+    "route table": "RouteTableId",
+    "security group": "GroupId",
+    "subnet": "SubnetId",
+    "volume": "VolumeId",
+}
 _ID = re.compile(r"\b(?:i|vol|eni|vpc|subnet|sg|igw|rtb|rtbassoc|acl|dopt)-[0-9a-f]{8,17}\b")
+_SEPARATOR = ": "
 _LOCK = re.compile(r"/lock/[^/]+$")
 
 
@@ -79,28 +88,34 @@ def of_others(environment: str, census: Iterable[Entry]) -> Counter[str]:
 
 
 def differences(expected: Counter[str], found: Counter[str]) -> list[str]:
-    """Say what is missing and what is too much, a line for each."""
-    return [f"missing: {line}" for line in (expected - found).elements()] + [
-        f"too much: {line}" for line in (found - expected).elements()
-    ]
+    """Say what is missing, too much, or not as it should be, a line for each."""
+    missing, extra = _by_title(expected - found), _by_title(found - expected)
+    lines = [f"missing: {title}" for title in missing.keys() - extra.keys()]
+    lines += [f"too much: {title} {extra[title]}" for title in extra.keys() - missing.keys()]
+    for title in missing.keys() & extra.keys():
+        wanted, there = (Counter(_leaves(json.loads(text))) for text in (missing[title], extra[title]))
+        lines.append(f"changed: {title} from {sorted(wanted - there)} to {sorted(there - wanted)}")
+    return sorted(lines)
+
+
+def _by_title(lines: Counter[str]) -> dict[str, str]:
+    return dict((line.split(_SEPARATOR, 1)) for line in lines)
+
+
+def _leaves(value: Any, path: str = "") -> list[str]:
+    if isinstance(value, dict):
+        return [leaf for key, each in value.items() for leaf in _leaves(each, f"{path}.{key}")]
+    if isinstance(value, list):
+        return [leaf for each in value for leaf in _leaves(each, f"{path}[]")]
+    return [f"{path}={value}"]
 
 
 def _line(entry: Entry) -> str:
-    return f"{entry.kind} {entry.name}: {json.dumps(entry.described, sort_keys=True, default=str)}"
+    return f"{entry.kind} {entry.name}{_SEPARATOR}{json.dumps(entry.described, sort_keys=True, default=str)}"
 
 
 def _own_ids(entry: Entry) -> list[str]:
-    keys = ("InstanceId", "VolumeId", "VpcId", "SubnetId", "GroupId", "InternetGatewayId", "RouteTableId")
-    own = {
-        "instance": 0,
-        "volume": 1,
-        "VPC": 2,
-        "subnet": 3,
-        "security group": 4,
-        "internet gateway": 5,
-        "route table": 6,
-    }
-    return [entry.described[keys[own[entry.kind]]]] if entry.kind in own else []
+    return [entry.described[_ID_KEYS[entry.kind]]] if entry.kind in _ID_KEYS else []
 
 
 def _steady(entry: Entry, names: dict[str, str]) -> Entry:
@@ -120,4 +135,6 @@ def _cleaned(value: Any, without: set[str], names: dict[str, str]) -> Any:
         return sorted(
             (_cleaned(each, without, names) for each in value), key=lambda each: json.dumps(each, default=str)
         )
-    return _ID.sub(lambda found: names.get(found[0], found[0][:3]), value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return names.get(value) or _ID.sub(lambda found: names.get(found[0], found[0][:3]), value)
+    return value

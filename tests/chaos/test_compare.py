@@ -46,11 +46,10 @@ def test_what_is_there_twice_is_too_much() -> None:
     assert f"too much: instance {HOST.name}" in _told(of_environment("qa", ACCOUNT), of_environment("qa", twice))
 
 
-def test_what_is_changed_is_both() -> None:
+def test_of_what_is_changed_the_change_is_told() -> None:
     larger = [replace(HOST, described={**HOST.described, "InstanceType": "t3.large"}), VOLUME]
     told = _told(of_environment("qa", ACCOUNT), of_environment("qa", larger))
-    assert "missing: instance" in told
-    assert "too much: instance" in told
+    assert told == f"changed: instance {HOST.name} from ['.InstanceType=t3.small'] to ['.InstanceType=t3.large']"
 
 
 @pytest.mark.parametrize(
