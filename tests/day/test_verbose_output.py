@@ -17,7 +17,10 @@ from tests.day.trading_day import Day, seeded_day
 from tests.playbook import run_playbook
 
 # What opens a session or a file in the bucket is made anew each time, and known by what stands before it.
-OPENS = re.compile(r"""(?:TokenValue\W+|X-Amz-Signature=|X-Amz-Security-Token=|[?&]Signature=)(?!\*\*\*)[^\s'"]+""")
+OPENS = re.compile(
+    r"""(?:TokenValue[\\"': ]+|X-Amz-Signature=|X-Amz-Security-Token=|[?&]Signature=)(?![\\"': *])[^\s'"]+""",
+    re.IGNORECASE,
+)
 ARGUMENTS = ("-e", "trading_nats_auth=token", "-e", "trading_automation=false", "-e", "controllers_timeout=180")
 TRUST = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"}
 ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}

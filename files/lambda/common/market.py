@@ -72,6 +72,9 @@ def is_for_another_day(event: dict[str, Any], calendar: str) -> bool:
 def _read(calendar: str) -> tuple[list[int], list[str], list[str]]:
     try:
         known = json.loads(calendar)
-        return known["years"], known["closed"], known["early"]
+        years, closed, early = known["years"], known["closed"], known["early"]
+        if not all(isinstance(part, list) for part in (years, closed, early)):
+            raise TypeError("each of its parts is a list")
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"MARKET_CALENDAR is no calendar: {error!r}") from error
+    return years, closed, early

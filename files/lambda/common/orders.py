@@ -66,7 +66,7 @@ def ingest_order(event: dict[str, Any], settings: Settings, began: float, day: M
     if day and deadline is None:
         deadline = day.deadline
     git_ref = event.get("git_ref") or settings.git_branch
-    if git_ref and not _GIT_REF.fullmatch(git_ref):
+    if git_ref and not (isinstance(git_ref, str) and _GIT_REF.fullmatch(git_ref)):
         raise ValueError(f"git_ref {git_ref!r} is neither a branch nor a commit")
     remark = day.remark if day else ""
     return StartOrder("ingest", settings.ingest_name, True, _asked_at(event, began), deadline, git_ref, remark=remark)
@@ -94,7 +94,8 @@ def fleet_order(told: dict[str, Any], settings: Settings, began: float) -> Start
     if not is_commit(commit):
         raise ValueError(f"the event names no commit of 40 digits, but {commit}: no trader is started")
     try:
-        address = str(ipaddress.ip_address(told.get("feed_address") or ""))
+        # As text, since a number would be one, too.
+        address = str(ipaddress.ip_address(str(told.get("feed_address"))))
     except ValueError as error:
         raise ValueError(f"the event names no address of the feed: no trader is started ({error})") from error
     deadline = read_time(told.get("deadline"), "deadline")
