@@ -155,9 +155,10 @@ def _merge_input(before: str | None, given: Any) -> str | None:
     return before if before and _meaning(before) == _meaning(text) else text or None
 
 
-def _meaning(text: str) -> Any:
+def _meaning(text: str) -> str:
+    """The text in one form of all that mean the same. To Python, 1 and true would be the same, too."""
     try:
-        return json.loads(text)
+        return json.dumps(json.loads(text), sort_keys=True)
     except ValueError:
         return text
 

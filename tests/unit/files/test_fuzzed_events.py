@@ -33,7 +33,9 @@ _VALUES = st.recursive(
 )
 _EVENTS = st.fixed_dictionaries({}, optional={name: st.just(right) | _VALUES for name, right in _RIGHT.items()})
 _CALENDAR = {"years": [2026], "closed": ["2026-02-02"], "early": ["2026-02-02"]}
-_CALENDARS = st.fixed_dictionaries({name: st.just(right) | _VALUES for name, right in _CALENDAR.items()}).map(json.dumps)
+_CALENDARS = st.fixed_dictionaries({name: st.just(right) | _VALUES for name, right in _CALENDAR.items()}).map(
+    json.dumps
+)
 
 
 @pytest.fixture(scope="module")
