@@ -151,13 +151,14 @@ set_setting() {
 # Others source this file. Here nothing of it is run: what is not one harmless shell word is taken as it stands.
 load_config() {
   local line value
-  local word='^([A-Za-z0-9_./:@%+=,-]|\\.)*$|^\$'"'"'([^'"'"'\\]|\\.)*'"'"'$|^'"'"'[^'"'"']*'"'"'$|^"[^"$`\\]*"$'
+  local bare='^([^][:space:]["'"'"'$`\\|&;()<>{}*?!^]|\\.)*$' home='(^|[:=])~'
+  local quoted='^\$'"'"'([^'"'"'\\]|\\.)*'"'"'$|^'"'"'[^'"'"']*'"'"'$|^"[^"$`\\]*"$'
   [ -f "$CONFIG" ] || return 0
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line%$'\r'}
     if [[ $line =~ ^(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$ ]]; then
       value=${BASH_REMATCH[3]} line=${BASH_REMATCH[2]}
-      if [[ $value =~ $word ]]; then eval "value=$value"; fi
+      if [[ $value =~ $quoted || ($value =~ $bare && ! $value =~ $home) ]]; then eval "value=$value"; fi
       set_setting "$line" "$value"
     elif [ -n "$line" ]; then
       COMMENTS+=("# ${line#\# }")
