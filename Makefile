@@ -12,6 +12,8 @@ HOST := $(VENV)/host
 
 # The environment that `make demo` shows.
 ENV ?= dev
+# The benchmark's options, as in `make bench BENCH='--models 1 10 --no-terraform'`.
+BENCH ?=
 # As many tests at a time as there are cores.
 PYTEST := --numprocesses auto --dist loadgroup
 SCRIPTS := .ci/run files/run.sh tests/sanity/*.sh tests/local_aws/hosts/bin/*
@@ -38,6 +40,10 @@ venv: $(READY)  ## set up .venv and nothing else
 demo: $(READY)  ## provision on a local AWS and live a trading day, as in 'make demo ENV=qa'
 	@$(BIN)/python -m tests.demo --env $(ENV)
 
+.PHONY: bench
+bench: $(READY)  ## measure site.yml, beside Terraform where that is found, into benchmarks/results.md; hours, on an idle machine
+	@$(BIN)/python -m benchmarks $(BENCH)
+
 .PHONY: local-aws
 local-aws: $(READY)  ## run just the local AWS, with the lines to export
 	@$(BIN)/python -m tests.local_aws serve
@@ -50,7 +56,7 @@ lint: $(READY)  ## ruff, mypy, yamllint, ansible-lint, shellcheck and the change
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --package ansible_collections.algotrading.aws.plugins
-	$(BIN)/mypy tests
+	$(BIN)/mypy tests benchmarks
 	$(BIN)/mypy files/lambda/common
 	$(BIN)/yamllint --strict .
 	$(BIN)/ansible-lint --offline --strict --profile production

@@ -71,4 +71,4 @@ ADD = Phase(f"add {STEP}", lambda world: world.check(STEP), World.add)
 RETIRE = Phase(f"retire {STEP}", lambda world: world.check(0), World.retire)
 DESTROY = Phase("destroy", World.check_is_gone)
 
-PHASES = (FROM_NOTHING, NO_OP, CHECK, ADD, RETIRE, DESTROY)
+PHASES: tuple[Phase, ...] = (FROM_NOTHING, NO_OP, CHECK, ADD, RETIRE, DESTROY)

@@ -45,18 +45,19 @@ def list_quickly() -> None:
         return [key for key in keys if not isinstance(key, models.FakeDeleteMarker)], folders, False, None
 
     list_objects.kept = original  # type: ignore[attr-defined]  # kept on it
-    models.S3Backend.list_objects = list_objects  # type: ignore[method-assign]  # replaced
+    models.S3Backend.list_objects = list_objects  # type: ignore[method-assign,assignment]  # replaced
 
 
 def put_many(bucket: str, folders: Sequence[str], names: Sequence[str]) -> None:
     """Put objects of the same names into many folders, at once; they share one body, and are there to be listed."""
     from moto.s3.models import FakeKey
 
+    kind: Any = type(FakeKey)
     backend = Account(REGION).s3
     store = backend.get_bucket(bucket).keys
     pattern = backend.put_object(bucket, folders[0] + names[0], b"local\n")
     # All but the name stands in the class, as a million dictionaries would be gigabytes.
-    alike = type(FakeKey)("Alike", (FakeKey,), {key: value for key, value in vars(pattern).items() if key != "name"})
+    alike = kind("Alike", (FakeKey,), {key: value for key, value in vars(pattern).items() if key != "name"})
     for folder in folders:
         for name in names:
             key = object.__new__(alike)
