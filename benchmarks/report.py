@@ -41,7 +41,7 @@ class Report:
         yield f"# Results\n\nMade by `{self._command}`; [README.md](README.md) says how to read them."
         yield table(["", ""], self._machine)
         if rows := list(targets(self._samples)):
-            yield "## Targets\n\n" + table(["", "at most", "measured", "reached"], rows)
+            yield "## Targets\n\n" + table(["phase, models", "at most", "measured", "reached"], rows)
         for phase in PHASES:
             if found := self._samples.get(phase.name):
                 yield f"## site.yml: {phase.name}\n\n" + phase_table(found)

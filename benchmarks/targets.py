@@ -36,12 +36,12 @@ def targets(results: Results) -> Iterator[Row]:
             found = results.get(phase, {}).get(models, {})
             if OURS in found and TERRAFORM in found:
                 measured = found[OURS].usage.seconds / found[TERRAFORM].usage.seconds
-                yield _row(f"{models} models, {phase}: time, ours / Terraform's", most, measured, ".2f")
+                yield _row(f"{phase}, {models}: time, ours / Terraform's", most, measured, ".2f")
     for models, most in _CALLS.items():
         found = results.get(NO_OP.name, {}).get(models, {})
         if OURS in found:
             calls = found[OURS].calls
-            yield _row(f"{models} models, {NO_OP.name}: calls, without the listing", most, _without_listing(calls), "d")
+            yield _row(f"{NO_OP.name}, {models}: calls, without the listing", most, _without_listing(calls), "d")
     yield from _at_the_largest(results)
 
 
@@ -51,13 +51,13 @@ def _at_the_largest(results: Results) -> Iterator[Row]:
     first, none = of.get(FROM_NOTHING.name, {}), of.get(NO_OP.name, {})
     if large in first and smaller in first:
         growth = first[large].usage.seconds / first[smaller].usage.seconds
-        yield _row(f"{FROM_NOTHING.name}: time at {large} / at {smaller} models", _GROWTH, growth, ".2f")
+        yield _row(f"{FROM_NOTHING.name}, {large}: time / that at {smaller}", _GROWTH, growth, ".2f")
     if large in none and smallest in none:
         more = none[large].usage.seconds - none[smallest].usage.seconds
-        yield _row(f"{NO_OP.name}: seconds more at {large} models than at {smallest}", _MORE_SECONDS, more, ".1f")
+        yield _row(f"{NO_OP.name}, {large}: seconds more than at {smallest}", _MORE_SECONDS, more, ".1f")
     peaks = [rows[large].usage.peak for rows in of.values() if large in rows]
     if peaks:
-        yield _row(f"{large} models: MB of the largest process", _PEAK_MB, max(peaks) / 1e6, ".0f")
+        yield _row(f"all, {large}: MB of the largest process", _PEAK_MB, max(peaks) / 1e6, ".0f")
 
 
 def _without_listing(calls: Mapping[str, int]) -> int:
