@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.local_aws.s3_listing import list_quickly
 
@@ -22,6 +22,8 @@ def speed_up_moto() -> None:
     _keep_managed_policies()
     _keep_private_keys()
     _keep_possible_keys()
+    _look_tags_up()
+    _look_instances_up()
     _forget_backends_at_once()
     list_quickly()
 
@@ -103,6 +105,39 @@ def _keep_possible_keys() -> None:
 
     get_possible_keys.kept = kept  # type: ignore[attr-defined]  # kept on it
     XFormedAttributePicker.get_possible_keys = get_possible_keys  # type: ignore[assignment,method-assign]  # replaced
+
+
+def _look_tags_up() -> None:
+    """moto goes through the tags of all resources for those of one, so that a fleet took the square of its size."""
+    from moto.ec2.models.core import TaggedEC2Resource
+    from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+
+    def get_tags(resource: Any) -> list[dict[str, str]]:
+        if not resource.id:
+            return []
+        kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(resource.id), "")
+        tags = resource.ec2_backend.tags.get(resource.id, {})
+        return [
+            {"resource_id": resource.id, "key": key, "value": value, "resource_type": kind}
+            for key, value in tags.items()
+        ]
+
+    TaggedEC2Resource.get_tags = get_tags  # type: ignore[method-assign,assignment]  # replaced
+
+
+def _look_instances_up() -> None:
+    """moto copies all reservations to find one instance."""
+    from moto.ec2.exceptions import InvalidInstanceIdError
+    from moto.ec2.models.instances import Instance, InstanceBackend
+
+    def get_instance(backend: InstanceBackend, instance_id: str) -> Instance:
+        for reservation in backend.reservations.values():
+            for instance in reservation.instances:
+                if instance.id == instance_id:
+                    return instance
+        raise InvalidInstanceIdError(instance_id)
+
+    InstanceBackend.get_instance = get_instance  # type: ignore[assignment,method-assign]  # replaced
 
 
 def _forget_backends_at_once() -> None:
