@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,34 @@ class Policies:
             "Document"
         ]
         return document
+
+    @contextmanager
+    def without(self, role: str, sid: str) -> Iterator[None]:
+        """While the block runs, a role's policies lack the statement of a Sid."""
+        (policy,) = [
+            policy
+            for policy in self.of_roles()
+            if policy.holder == role and sid in [statement.get("Sid") for statement in policy.statements()]
+        ]
+        kept = [statement for statement in policy.statements() if statement.get("Sid") != sid]
+        self._write(policy, policy.document | {"Statement": kept})
+        try:
+            yield
+        finally:
+            self._write(policy, policy.document)
+
+    def _write(self, policy: Policy, document: dict[str, Any]) -> None:
+        text = json.dumps(document)
+        if policy.kind == "inline" and not document["Statement"]:
+            self._iam.delete_role_policy(RoleName=policy.holder, PolicyName=policy.name)
+            return
+        if policy.kind == "inline":
+            self._iam.put_role_policy(RoleName=policy.holder, PolicyName=policy.name, PolicyDocument=text)
+            return
+        (arn,) = [arn for arn in self.attached(policy.holder) if arn.endswith(f"/{policy.name}")]
+        before = self._iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        self._iam.create_policy_version(PolicyArn=arn, PolicyDocument=text, SetAsDefault=True)
+        self._iam.delete_policy_version(PolicyArn=arn, VersionId=before)
 
     def of_buckets(self) -> Iterator[Policy]:
         """Each bucket's policy, where it has one."""

@@ -86,7 +86,7 @@ def test_each_folder_is_a_model_or_is_named(aws: Account, warnings: list[str], m
 def test_a_template_in_a_name_is_no_template(
     aws: Account, warnings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Were the names not refused, Ansible would still not evaluate them. Seen to fail with `trust_as_template` on them."""
+    """Names that were not refused would not be evaluated either. Seen to fail with the lookup trusting its result."""
     monkeypatch.setattr(Model, "problem", lambda _model: None)
     name = "{{ 6 * 7 }}-outer_1_inner_1"
     aws.client("s3").create_bucket(Bucket=BUCKET)
