@@ -25,7 +25,7 @@ READ = (
 
 def _bash(script: str, home: Path, locale: str, *arguments: str) -> bytes:
     environ = {"PATH": os.environ["PATH"], "LC_ALL": locale}
-    command = ["bash", "-c", script, "-", *(argument.encode() for argument in arguments)]
+    command = [*map(str.encode, ("bash", "-c", script, "-", *arguments))]
     return subprocess.run(command, env=environ, cwd=home, check=True, capture_output=True).stdout
 
 

@@ -42,7 +42,7 @@ done
 @pytest.fixture(scope="module")
 def script_module() -> Any:
     load_handlers()
-    import trading_common.script  # type: ignore[import-not-found]
+    import trading_common.script
 
     return trading_common.script
 

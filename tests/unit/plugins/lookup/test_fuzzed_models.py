@@ -86,7 +86,11 @@ def test_each_folder_is_a_model_or_is_named(aws: Account, warnings: list[str], m
 def test_a_template_in_a_name_is_no_template(
     aws: Account, warnings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Names that were not refused would not be evaluated either. Seen to fail with the lookup trusting its result."""
+    """Names that were not refused would not be evaluated either.
+
+    This is ansible-core's own defence, tested against an upgrade that loses it: even a lookup that marked its result as trusted
+    was not seen to be evaluated.
+    """
     monkeypatch.setattr(Model, "problem", lambda _model: None)
     name = "{{ 6 * 7 }}-outer_1_inner_1"
     aws.client("s3").create_bucket(Bucket=BUCKET)
