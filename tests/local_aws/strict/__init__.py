@@ -15,9 +15,9 @@ class Strict:
 
     def __init__(self) -> None:
         # Importing them registers their rules.
-        from tests.local_aws.strict import ec2_instances, ec2_launch, iam, limits, s3, tags
+        from tests.local_aws.strict import ec2_groups, ec2_instances, ec2_launch, iam, limits, s3, tags
 
-        self.groups = (ec2_instances, ec2_launch, iam, limits, s3, tags)
+        self.groups = (ec2_groups, ec2_instances, ec2_launch, iam, limits, s3, tags)
 
     def handle(self, request: AwsRequest, ask_next: AskNext) -> AwsResponse:
         """Pass on what no rule refuses."""
