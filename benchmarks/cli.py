@@ -37,10 +37,12 @@ def main(argv: Sequence[str]) -> int:
     # However it is interrupted, what it started ends first.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    terraform = find_terraform(os.environ, options.provider) if options.terraform else None
-    if options.terraform and terraform is None:
-        _say("Terraform or its AWS provider is not here: ours is measured alone.")
-    report = Report(describe(terraform), shlex.join(["python -m benchmarks", *argv]).replace("'", ""))
+    terraform, why_not = None, "not asked for"
+    if options.terraform:
+        terraform, why_not = find_terraform(os.environ, options.provider), "not found here, or not its AWS provider"
+    if terraform is None:
+        _say(f"Terraform: {why_not}. Ours is measured alone.")
+    report = Report(describe(terraform, why_not), shlex.join(["python", "-m", "benchmarks", *argv]))
     try:
         for part in options.parts:
             _MEASURES[part](options, terraform, report)

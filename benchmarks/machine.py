@@ -17,8 +17,8 @@ from benchmarks.provider import Terraform
 _PACKAGES = ("ansible-core", "ansible", "mitogen", "boto3", "moto")
 
 
-def describe(terraform: Terraform | None) -> list[tuple[str, str]]:
-    """Return pairs of what and how much."""
+def describe(terraform: Terraform | None, why_not: str) -> list[tuple[str, str]]:
+    """Return pairs of what and how much; `why_not` says why there is no Terraform."""
     return [
         ("date", datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
         ("checkout", _commit()),
@@ -26,7 +26,7 @@ def describe(terraform: Terraform | None) -> list[tuple[str, str]]:
         ("busy at the start", f"load average {os.getloadavg()[0]:.1f}"),
         ("Python", platform.python_version()),
         *((package, _installed(package)) for package in _PACKAGES),
-        ("Terraform", _terraform(terraform)),
+        ("Terraform", _versions(terraform) if terraform else why_not),
     ]
 
 
@@ -53,8 +53,6 @@ def _installed(package: str) -> str:
         return "none"
 
 
-def _terraform(terraform: Terraform | None) -> str:
-    if terraform is None:
-        return "not measured: the program, or its AWS provider, was not found here"
+def _versions(terraform: Terraform) -> str:
     shown = subprocess.run([str(terraform.program), "version", "-json"], capture_output=True, text=True, check=False)
     return f"{json.loads(shown.stdout)['terraform_version']}, AWS provider {terraform.provider_version}"
