@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.local_aws.calls import is_mutating
 from tests.local_aws.errors import AwsError
-from tests.local_aws.front import AskNext, Front
+from tests.local_aws.front import AskNext
 from tests.local_aws.messages import AwsRequest, AwsResponse
 
 
@@ -91,12 +91,6 @@ class Rates:
     def reset(self) -> None:
         """Refuse nothing."""
         self._limit(False)
-
-    def start(self, front: Front) -> None:
-        """Nothing to begin."""
-
-    def stop(self) -> None:
-        """Nothing to end."""
 
     def controls(self) -> dict[tuple[str, str], Callable[..., object]]:
         """Return what tests set."""
