@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
@@ -123,7 +124,7 @@ def _made_by_hand(account: Account, host: Host, attribute: str, **differing: Any
         "SubnetId": described["SubnetId"],
         "SecurityGroupIds": [group["GroupId"] for group in described["SecurityGroups"]],
         "IamInstanceProfile": {"Arn": described["IamInstanceProfile"]["Arn"]},
-        "UserData": account.user_data(host),
+        "UserData": base64.b64decode(account.user_data(host)).decode(),
         "BlockDeviceMappings": [encrypted],
         "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1, "InstanceMetadataTags": "enabled"},
     }
