@@ -88,8 +88,8 @@ def test_a_template_in_a_name_is_no_template(
 ) -> None:
     """Names that were not refused would not be evaluated either.
 
-    This is ansible-core's own defence, tested against an upgrade that loses it: even a lookup that marked its result as trusted
-    was not seen to be evaluated.
+    This is ansible-core's own defence, tested against an upgrade that loses it: even a lookup that marked its result as
+    trusted was not seen to be evaluated.
     """
     monkeypatch.setattr(Model, "problem", lambda _model: None)
     name = "{{ 6 * 7 }}-outer_1_inner_1"
