@@ -31,7 +31,6 @@ NEEDED = [
     ("fleet", TRADER_ROLE, "ReadSecretsOfWorkload", "cannot read the secret"),
     ("shutdown", ROLES["shutdown"], "SeeHosts", "DescribeInstances"),
     ("shutdown", ROLES["shutdown"], "StopHosts", "StopInstances"),
-    ("shutdown", ROLES["shutdown"], "RunCommands", "SendCommand"),
 ]
 
 
