@@ -54,9 +54,10 @@ def _live(world: World, seed: int) -> Outcome:
 
 def _show(outcome: Outcome, progress: str) -> None:
     faults = sum(outcome.faults.values())
+    killed = " and ".join(outcome.kills) or "nothing"
     verdict = "WRONG" if outcome.problems else "right"
     print(
-        f"{progress} {outcome.point}: {outcome.kills} kills, {faults} faults, {outcome.runs} runs, "
+        f"{progress} {outcome.point}: killed at {killed}, {faults} faults, {outcome.runs} runs, "
         f"{outcome.seconds:.0f} s: {verdict}",
         flush=True,
     )

@@ -33,7 +33,8 @@ class Outcome:
     """What one seed came to."""
 
     point: Point
-    kills: int = 0
+    # The operations at which a run was killed.
+    kills: list[str] = field(default_factory=list)
     runs: int = 0
     checks: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -63,8 +64,8 @@ def _run_until_done(aws: LocalAws, phase: Phase, outcome: Outcome) -> None:
     while outcome.runs < MOST_RUNS:
         run = _run(aws, phase)
         outcome.runs += 1
-        if run is None:
-            outcome.kills += 1
+        if isinstance(run, str):
+            outcome.kills.append(run)
         elif run.status == 0:
             return
         else:
@@ -72,22 +73,22 @@ def _run_until_done(aws: LocalAws, phase: Phase, outcome: Outcome) -> None:
     outcome.problems.append(f"{MOST_RUNS} runs did not come to an end: {outcome.failures}")
 
 
-def _run(aws: LocalAws, phase: Phase) -> PlaybookRun | None:
-    """Run the playbook to its end, or kill it where the halt is; None when it was killed."""
+def _run(aws: LocalAws, phase: Phase) -> PlaybookRun | str:
+    """Run the playbook to its end, or kill it where the halt is, and return at which operation that was."""
     process = start_playbook(ENVIRONMENT, aws.environ, *phase.arguments, playbook=phase.playbook)
     deadline = time.monotonic() + _LONGEST_RUN
     try:
-        while time.monotonic() < deadline and not aws.is_halted():
+        while time.monotonic() < deadline and not aws.halted_at():
             with suppress(subprocess.TimeoutExpired):
                 output, _ = process.communicate(timeout=0.1)
                 return PlaybookRun(process.returncode, output)
     finally:
         if process.returncode is None:
             kill(aws, process)
-    if not aws.is_halted():
+    if not (operation := aws.halted_at()):
         raise TimeoutError(f"a run took longer than {_LONGEST_RUN:.0f} seconds")
     aws.lift_halt()
-    return None
+    return operation
 
 
 def _reason(run: PlaybookRun) -> str:
@@ -105,8 +106,8 @@ def _check(aws: LocalAws, phase: Phase, outcome: Outcome) -> None:
     outcome.problems += _doubles(census) + _misplaced(aws, phase, outcome.point)
     aws.forget_calls()
     run = _run(aws, phase)
-    if run is None or run.status or run.changed:
-        outcome.problems.append(f"a further run is not idle: {run and _changes(run)}")
+    if isinstance(run, str) or run.status or run.changed:
+        outcome.problems.append(f"a further run is not idle: {run if isinstance(run, str) else _changes(run)}")
     if calls := Account(aws).mutating_calls():
         outcome.problems.append(f"a further run makes calls: {calls}")
     outcome.checks += CHECKS

@@ -33,7 +33,7 @@ class Control:
             ("DELETE", "hold"): front.gate.release,
             ("POST", "lose"): front.losses.lose,
             ("POST", "halt"): front.halt.at,
-            ("GET", "halt"): lambda: front.halt.is_reached,
+            ("GET", "halt"): lambda: front.halt.last,
             ("DELETE", "halt"): front.halt.lift,
             ("POST", "objects"): put_many,
             ("POST", "reset"): front.reset,

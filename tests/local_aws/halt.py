@@ -22,6 +22,7 @@ class Halt:
         self._changed = threading.Condition()
         self._left: int | None = None
         self._takes_effect = False
+        self._last = ""
 
     def at(self, call: int, takes_effect: bool) -> None:
         """Halt at the call-th mutating call from now on, before it takes effect or when its answer is ready."""
@@ -32,6 +33,11 @@ class Halt:
     def is_reached(self) -> bool:
         """Whether calls are being held."""
         return self._left is not None and self._left < 1
+
+    @property
+    def last(self) -> str:
+        """The operation at which calls began to be held; empty while none are."""
+        return self._last if self.is_reached else ""
 
     def lift(self) -> None:
         """Drop what is held, and let later calls pass."""
@@ -48,6 +54,7 @@ class Halt:
                 self._wait()
             if self._left is not None and is_mutating(operation):
                 self._left -= 1
+                self._last = operation
                 is_last = self._left == 0
             if is_last and not self._takes_effect:
                 self._wait()

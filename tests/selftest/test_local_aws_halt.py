@@ -33,7 +33,8 @@ def test_a_caller_hangs_at_a_call(aws: LocalAws, s3: Any, takes_effect: bool) ->
     aws.halt_at(3, takes_effect=takes_effect)
     with ThreadPoolExecutor() as pool:
         hanging: Future[None] = pool.submit(make_buckets)
-        _wait_until(aws.is_halted)
+        _wait_until(lambda: bool(aws.halted_at()))
+        assert aws.halted_at() == "CreateBucket"
         assert not hanging.done()
         # Those who come later hang too: nobody runs on after the kill.
         late: Future[object] = pool.submit(aws.client("s3").list_buckets)
@@ -43,7 +44,7 @@ def test_a_caller_hangs_at_a_call(aws: LocalAws, s3: Any, takes_effect: bool) ->
         # Unless it comes only after the halt is lifted.
         with suppress(ConnectionClosedError):
             late.result(timeout=30)
-    assert not aws.is_halted()
+    assert aws.halted_at() == ""
     assert len(s3.list_buckets()["Buckets"]) == 2 + takes_effect
 
 
@@ -51,7 +52,7 @@ def test_a_call_that_fails_hangs_too(aws: LocalAws, s3: Any) -> None:
     aws.halt_at(1, takes_effect=True)
     with ThreadPoolExecutor() as pool:
         hanging: Future[object] = pool.submit(s3.create_bucket, Bucket="x")
-        _wait_until(aws.is_halted)
+        _wait_until(lambda: bool(aws.halted_at()))
         aws.lift_halt()
         with pytest.raises(ConnectionClosedError):
             hanging.result(timeout=30)
@@ -60,7 +61,7 @@ def test_a_call_that_fails_hangs_too(aws: LocalAws, s3: Any) -> None:
 def test_a_halt_that_is_not_reached_can_be_lifted(aws: LocalAws, s3: Any) -> None:
     aws.halt_at(2, takes_effect=False)
     s3.create_bucket(Bucket="bucket-1")
-    assert not aws.is_halted()
+    assert aws.halted_at() == ""
     aws.lift_halt()
     s3.create_bucket(Bucket="bucket-2")
 

@@ -26,10 +26,10 @@ class FaultControls:
         """Answer nothing from the call-th mutating call on, which itself takes effect or does not."""
         self._control("POST", "halt", {"call": call, "takes_effect": takes_effect})
 
-    def is_halted(self) -> bool:
-        """Say whether that call has come."""
-        reached: bool = self._control("GET", "halt")
-        return reached
+    def halted_at(self) -> str:
+        """Return that call's operation; empty while it has not come."""
+        operation: str = self._control("GET", "halt")
+        return operation
 
     def lift_halt(self) -> None:
         """Drop the calls that wait, whose callers are dead, and answer again."""
