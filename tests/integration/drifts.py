@@ -64,6 +64,8 @@ def make_drifts(account: Account) -> dict[str, Drift]:
         "topic": lambda: _topic(account),
         "schedule": lambda: _schedule(account),
         "missing schedule": lambda: _missing_schedule(account),
+        "disabled schedule": lambda: _disabled_schedule(account),
+        "bucket's tags": lambda: _bucket_tags(account),
     }
     return {kind: make() for kind, make in makers.items()}
 
@@ -235,15 +237,32 @@ def _topic(account: Account) -> Drift:
 
 
 def _schedule(account: Account) -> Drift:
-    scheduler = account.aws.client("scheduler")
     name = "trading-server-shutdown-schedule-qa"
-    schedule = scheduler.get_schedule(Name=name)
-    whole = {key: schedule[key] for key in ("Name", "FlexibleTimeWindow", "Target", "ScheduleExpressionTimezone")}
-    scheduler.update_schedule(**whole, ScheduleExpression="cron(5 23 ? * * *)")
+    _update_schedule(account, name, ScheduleExpression="cron(5 23 ? * * *)")
     return Drift("schedule", name, "change", "schedule_expression")
+
+
+def _disabled_schedule(account: Account) -> Drift:
+    name = "trading-server-shutdown-early-schedule-qa"
+    _update_schedule(account, name, State="DISABLED")
+    return Drift("schedule", name, "change", "enabled")
+
+
+def _update_schedule(account: Account, name: str, **changes: str) -> None:
+    """UpdateSchedule replaces everything, so that all of it is given again."""
+    scheduler = account.aws.client("scheduler")
+    schedule = scheduler.get_schedule(Name=name)
+    kept = ("Description", "FlexibleTimeWindow", "ScheduleExpression", "ScheduleExpressionTimezone", "Target")
+    scheduler.update_schedule(Name=name, **{key: schedule[key] for key in kept} | changes)
 
 
 def _missing_schedule(account: Account) -> Drift:
     name = "alpaca-websocket-lambda-daily-9am-est-qa"
     account.aws.client("scheduler").delete_schedule(Name=name)
     return Drift("schedule", name, "create")
+
+
+def _bucket_tags(account: Account) -> Drift:
+    name = "algo-trading-ssm-qa-123456789012"
+    account.s3.delete_bucket_tagging(Bucket=name)
+    return Drift("bucket", name, "change", "tags")

@@ -71,17 +71,20 @@ def test_an_environment_goes_wholly_and_nothing_else_does(account: Account, befo
     assert account.mutating_calls() == []
 
 
-@pytest.mark.parametrize("operation", ["TerminateInstances", "DeleteRole", "DeleteInternetGateway"])
-def test_a_killed_destruction_is_taken_up(account: Account, before: dict[str, Any], operation: str) -> None:
-    """The last of them is lost where the gateway is looked for by its VPC, from which it is detached by then."""
-    account.aws.hold(operation, after=0, count=1)
-    killed = start_playbook("qa", account.aws.environ, *MANAGED, *CONFIRMED, playbook=PLAYBOOK)
-    try:
-        wait_until(lambda: account.aws.waiting() == 1)
-    finally:
-        kill(account.aws, killed)
-    # One that never came to its end, and one that takes effect behind the killed run's back.
-    account.aws.release()
+def test_a_killed_destruction_is_taken_up(account: Account, before: dict[str, Any]) -> None:
+    """Each run is killed further on.
+
+    The gateway is lost where it is looked for by its VPC, from which it is detached by then.
+    """
+    for operation in ("TerminateInstances", "DeleteRole", "DeleteInternetGateway"):
+        account.aws.hold(operation, after=0, count=1)
+        killed = start_playbook("qa", account.aws.environ, *MANAGED, *CONFIRMED, playbook=PLAYBOOK)
+        try:
+            wait_until(lambda: account.aws.waiting() == 1)
+        finally:
+            kill(account.aws, killed)
+        # One that never came to its end, and one that takes effect behind the killed run's back.
+        account.aws.release()
     run = _destroy(account, *CONFIRMED)
     assert run.status == 0, run.output
     assert whole_account(account.aws) == before

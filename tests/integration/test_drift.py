@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What is changed by hand is found by the plan and handled by the run, so that the next plan is empty.
 
-All kinds of drift are made at once, as each run of the playbook takes its time; each is looked for by itself.
+All kinds of drift are made at once, as each run of the playbook takes its time; each is looked for by itself. The first
+plan is made by `site.yml --check --diff`, and the others by plan.yml.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tests.playbook import run_playbook
 
 pytestmark = pytest.mark.xdist_group("drift")
 
+PLAN = "playbooks/plan.yml"
 MANAGED = ("-e", "trading_network_manage=true")
 REPLACE = ("-e", "trading_replace=stopped")
 KINDS = (
@@ -47,6 +49,8 @@ KINDS = (
     "topic",
     "schedule",
     "missing schedule",
+    "disabled schedule",
+    "bucket's tags",
 )
 
 Plan = list[dict[str, Any]]
@@ -54,41 +58,43 @@ Plan = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Story:
-    """What plans said before the repair, after it, and after replacing was asked for, and what was to be said."""
+    """What was to be said, what was planned, done and planned again, and what was planned after replacing."""
 
     drifts: dict[str, Drift]
     first: Plan
+    done: Plan
     repaired: Plan
     replaced: Plan
 
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    plan_file = tmp_path_factory.mktemp("plan") / "plan.json"
+    report = tmp_path_factory.mktemp("report") / "report.json"
     with LocalAws() as aws:
         account = Account(aws)
         account.seed("qa", models=8, network=False)
-        _run(aws, "site.yml")
-        assert _remaining(_plan(aws, plan_file)) == []
+        _run(aws, report, "site.yml")
         drifts = make_drifts(account)
-        first = _plan(aws, plan_file)
-        _run(aws, "site.yml")
-        repaired = _plan(aws, plan_file)
-        _run(aws, "site.yml", *REPLACE)
-        yield Story(drifts, first, repaired, _plan(aws, plan_file))
+        first = _plan(aws, report, "site.yml", "--check", "--diff")
+        done = _run(aws, report, "site.yml")
+        repaired = _plan(aws, report, PLAN)
+        _run(aws, report, "site.yml", *REPLACE)
+        yield Story(drifts, first, done, repaired, _plan(aws, report, PLAN))
 
 
-def _run(aws: LocalAws, playbook: str, *arguments: str) -> None:
-    run = run_playbook("qa", aws.environ, *MANAGED, *arguments, playbook=playbook)
+def _run(aws: LocalAws, report: Path, playbook: str, *arguments: str) -> Plan:
+    written = ("-e", f"trading_plan_file={report}")
+    run = run_playbook("qa", aws.environ, *MANAGED, *written, *arguments, playbook=playbook)
     assert run.status == 0, run.output
-
-
-def _plan(aws: LocalAws, plan_file: Path) -> Plan:
-    aws.forget_calls()
-    _run(aws, "playbooks/plan.yml", "-e", f"trading_plan_file={plan_file}")
-    assert Account(aws).mutating_calls() == []
-    resources: Plan = json.loads(plan_file.read_text())["resources"]
+    resources: Plan = json.loads(report.read_text())["resources"]
     return resources
+
+
+def _plan(aws: LocalAws, report: Path, playbook: str, *arguments: str) -> Plan:
+    aws.forget_calls()
+    plan = _run(aws, report, playbook, *arguments)
+    assert Account(aws).mutating_calls() == []
+    return plan
 
 
 def _remaining(plan: Plan) -> Plan:
@@ -113,6 +119,10 @@ def test_the_plan_tells_the_drift(story: Story, kind: str) -> None:
 def test_the_plan_tells_nothing_else(story: Story) -> None:
     told = {(entry["kind"], entry["name"]) for entry in _remaining(story.first)}
     assert told == {(drift.kind, drift.name) for drift in story.drifts.values()}
+
+
+def test_the_run_does_what_was_planned_to_the_last_value(story: Story) -> None:
+    assert story.done == story.first
 
 
 @pytest.mark.parametrize("kind", KINDS)
