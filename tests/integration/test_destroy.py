@@ -45,7 +45,7 @@ def before(account: Account, site: Site) -> dict[str, Any]:
 
 
 def test_an_environment_goes_wholly_and_nothing_else_does(account: Account, before: dict[str, Any]) -> None:
-    """Seen failing when destroy.yml leaves a role out, and when it only releases the lock."""
+    """Seen failing when the network stays, and when destroy.yml only releases the lock: both differ then."""
     there = whole_account(account.aws)
 
     refused = _destroy(account)
@@ -74,7 +74,7 @@ def test_an_environment_goes_wholly_and_nothing_else_does(account: Account, befo
 def test_a_killed_destruction_is_taken_up(account: Account, before: dict[str, Any]) -> None:
     """Each run is killed further on.
 
-    The gateway is lost where it is looked for by its VPC, from which it is detached by then.
+    By the last of them the gateway is detached, so that its VPC does not lead to it any more.
     """
     for operation in ("TerminateInstances", "DeleteRole", "DeleteInternetGateway"):
         account.aws.hold(operation, after=0, count=1)
@@ -91,7 +91,7 @@ def test_a_killed_destruction_is_taken_up(account: Account, before: dict[str, An
 
 
 def test_strangers_in_the_network_are_told_before_anything_goes(account: Account, site: Site) -> None:
-    """Seen failing when destroy.yml does not look at the network first: all but the network is gone then."""
+    """Seen failing when destroy.yml does not look at the network first: the schedules and functions go then."""
     account.seed("qa", models=1, network=False)
     site("qa", *MANAGED)
     named = [{"Name": "tag:Name", "Values": ["trading-qa"]}]
