@@ -1,9 +1,6 @@
 # Copyright: Contributors to the algotrading.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A few seeds of the fault campaign; `make chaos` lives all of them.
-
-Seen to fail: without the client token (two hosts of one name), ...
-"""
+"""A few seeds of the fault campaign; `make chaos` lives all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +12,8 @@ from tests.chaos.disturb import live
 from tests.chaos.points import draw
 from tests.chaos.world import World
 
-SEEDS = [0, 1, 2]
+# One of each phase and one more, all with the network that was there, so that four undisturbed runs prepare them.
+SEEDS = [1, 5, 6, 10]
 
 
 @pytest.fixture(scope="module")
