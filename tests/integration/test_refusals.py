@@ -78,7 +78,7 @@ def test_forbidden_credentials_are_refused(account: Account, refused: Site) -> N
 def test_credentials_that_may_not_list_the_bucket_are_refused(account: Account, refused: Site) -> None:
     account.seed("qa")
     account.iam.create_user(UserName="onlooker")
-    actions = ["ec2:Describe*", "iam:GetAccountAuthorizationDetails", "sts:GetCallerIdentity", "ssm:*Parameter*"]
+    actions = ["ec2:Describe*", "iam:Get*", "sts:GetCallerIdentity", "ssm:*Parameter*"]
     statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     account.iam.put_user_policy(UserName="onlooker", PolicyName="look", PolicyDocument=policy)

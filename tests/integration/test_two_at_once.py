@@ -16,13 +16,14 @@ from tests.integration.killing import kill, wait_until
 from tests.playbook import Site, start_playbook
 
 PATH = "/algotrading/qa/lock"
+ROLES = 6
 
 
 def _hold_a_run(account: Account, **environ: str) -> subprocess.Popen[str]:
-    """A run that stands still before its first change but the lock."""
-    account.aws.hold("CreateRole", after=0, count=1)
+    """A run that stands still: it makes all its roles at the same time, and comes no further with any."""
+    account.aws.hold("CreateRole", after=0, count=ROLES)
     process = start_playbook("qa", {**account.aws.environ, **environ})
-    wait_until(lambda: account.aws.waiting() == 1)
+    wait_until(lambda: account.aws.waiting() == ROLES)
     return process
 
 
