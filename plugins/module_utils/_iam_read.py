@@ -15,6 +15,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._iam_roles import 
 from ansible_collections.amazon.aws.plugins.module_utils.iam import (
     IAMErrorHandler,
     get_aws_account_info,
+    get_iam_managed_policy_version,
     get_iam_role,
     list_iam_instance_profiles,
     list_iam_role_attached_policies,
@@ -47,12 +48,6 @@ def get_role_policy(client: Any, role: str, name: str) -> Document:
 def list_policy_versions(client: Any, arn: str) -> list[dict[str, Any]]:
     """All versions, of which there are five at most, without their documents."""
     return client.list_policy_versions(PolicyArn=arn)["Versions"]
-
-
-@IAMErrorHandler.common_error_handler("get policy version")
-@AWSRetry.jittered_backoff()
-def get_policy_version(client: Any, arn: str, version: str) -> Document:
-    return client.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
 
 
 def read_account(module: AnsibleAWSModule, client: Any, wanted: Sequence[Wanted], *, present: bool) -> Account:
@@ -130,7 +125,7 @@ def read_policy(client: Any, arn: str) -> Policy | None:
     if not default:
         return None
     others = [version["VersionId"] for version in versions if not version["IsDefaultVersion"]]
-    return Policy(arn, get_policy_version(client, arn, default[0]), others)
+    return Policy(arn, get_iam_managed_policy_version(client, arn, default[0])["Document"], others)
 
 
 def read_profile(client: Any, name: str) -> list[str] | None:

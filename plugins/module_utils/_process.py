@@ -38,8 +38,9 @@ def start_of(pid: int) -> str:
 
 def _start_by_ps(pid: int) -> str:
     command = ["ps", "-o", "lstart=", "-p", str(pid)]
+    environ = {**os.environ, "LC_ALL": "C"}
     try:
-        told = subprocess.run(command, env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=False)  # noqa: S603
+        told = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: S603 - a number
     except OSError:
         return ""
     return told.stdout.strip()
