@@ -98,7 +98,7 @@ def _complaints_of(options: Options) -> list[str]:
     found += [f"has the variable {key}, which is no text" for key in variables if not isinstance(variables[key], str)]
     size = len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
     if size > MAX_ENVIRONMENT:
-        found.append(f"has {size} bytes of environment_variables, and Lambda takes {MAX_ENVIRONMENT}")
+        found.append(f"has {size} bytes of environment_variables, and Lambda takes {MAX_ENVIRONMENT}: shorten them")
     return found
 
 

@@ -137,7 +137,7 @@ def test_more_variables_than_a_function_has_room_for_are_refused_before_anything
     long = {"trading_workload": {"TRADING_TRADER_COMMAND": "x" * 4000}}
     run = run_playbook("qa", aws.environ, "-e", json.dumps(long))
     assert run.status != 0
-    assert "Lambda takes 4096 bytes of environment variables" in run.output
+    assert "bytes of environment_variables, and Lambda takes 4096: shorten them" in " ".join(run.output.split())
     assert account.mutating_calls() == []
 
 

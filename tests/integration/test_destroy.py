@@ -38,7 +38,7 @@ def before(account: Account, site: Site) -> dict[str, Any]:
     site("dev")
     before = whole_account(account.aws)
     site("qa", *MANAGED)
-    # What hosts and Ansible leave: a password for NATS, and a file on its way.
+    # What hosts and Ansible leave: a token of NATS, and a file on its way.
     account.aws.client("secretsmanager").create_secret(Name="trading/nats-qa", SecretString="made up")
     account.s3.put_object(Bucket="algo-trading-ssm-qa-123456789012", Key="i-0123/tmp/file", Body=b"x")
     return before

@@ -100,7 +100,7 @@ def _make_roles(client: Callable[[str], Client]) -> None:
         "iam_dashboard_commands": True,
         "iam_nats_auth": "none",
         "iam_extra_managed_policies": [],
-        "trading_account_id": ACCOUNT_ID,
+        "iam_account_id": ACCOUNT_ID,
     }
     said = Templar(loader=loader, variables=known)
     iam = client("iam")

@@ -23,7 +23,7 @@ USUAL = {"trading_region": "us-east-1", "trading_bucket": "algo-model-deploy", "
 
 def _role(**given: str) -> Templar:
     loader = DataLoader()
-    variables: dict[str, Any] = {"trading_environment": "qa", "trading_account_id": "123456789012"}
+    variables: dict[str, Any] = {"trading_environment": "qa", "iam_account_id": "123456789012"}
     for part in ("defaults", "vars"):
         variables |= loader.load_from_file(str(ROLE / part / "main.yml"), trusted_as_template=True)
     searched = {"ansible_search_path": [str(ROLE)], "trading_nats_auth": "token"}

@@ -363,7 +363,7 @@ def test_absent_deletes_what_a_killed_run_left(functions: Functions) -> None:
         ({"environment_variables": {"RETRIES": 2}}, "has the variable RETRIES, which is no text"),
         (
             {"environment_variables": {"LONG": "x" * 4086}},
-            "has 4097 bytes of environment_variables, and Lambda takes 4096",
+            "has 4097 bytes of environment_variables, and Lambda takes 4096: shorten them",
         ),
     ],
     ids=lambda value: str(value)[:40],
