@@ -19,20 +19,22 @@ from ansible_collections.algotrading.aws.plugins.module_utils._resources import 
 Described = Mapping[str, Any]
 Found = Mapping[str, list[Described]]
 ANYWHERE = "0.0.0.0/0"
+DNS = {"enable_dns_support": True, "enable_dns_hostnames": True}
 
 
 def provided_network(found: Found, wanted: Described) -> list[dict[str, Any]]:
     """What becomes of each resource of the network that is wanted.
 
     Args:
-        found: C(vpcs), C(gateways), C(subnets), C(route_tables) and C(security_groups), as EC2 describes them.
-        wanted: C(name), C(tags), C(cidr), C(subnets) with C(cidr) and C(az), and the security group's C(rules).
+        found: what M(algotrading.aws.ec2_network_info) returns.
+        wanted: C(name), C(tags), C(cidr), C(subnets) with C(cidr) and C(az), and the security group's C(rules) and
+            C(rules_egress).
     """
     name, tags = wanted["name"], wanted["tags"]
     subnets = {subnet["cidr_block"]: subnet for subnet in found["subnets"]}
     return [
-        _kept_up("VPC", name, found["vpcs"], _vpc, {"cidr_block": wanted["cidr"]}, tags),
-        _kept_up("internet gateway", name, found["gateways"], _gateway, {"attached": True}, tags),
+        _kept_up("VPC", name, found["vpcs"], _vpc, {"cidr_block": wanted["cidr"], **DNS}, tags),
+        _kept_up("internet gateway", name, found["internet_gateways"], _gateway, {"attached": True}, tags),
         *(
             _kept_up(
                 "subnet",
@@ -49,12 +51,20 @@ def provided_network(found: Found, wanted: Described) -> list[dict[str, Any]]:
             "route table",
             name,
             found["route_tables"],
-            lambda table: _route_table(table, {subnet["id"]: cidr for cidr, subnet in subnets.items()}),
+            lambda table: _route_table(table, {subnet["subnet_id"]: cidr for cidr, subnet in subnets.items()}),
             {"routed_to_the_gateway": [ANYWHERE], "subnets": sorted(subnet["cidr"] for subnet in wanted["subnets"])},
             tags,
         ),
         _kept_up(
-            "security group", name, found["security_groups"], _security_group, {"rules": _wanted_rules(wanted)}, tags
+            "security group",
+            name,
+            found["security_groups"],
+            _security_group,
+            {
+                "rules": _wanted_rules(wanted["rules"], "from"),
+                "rules_egress": _wanted_rules(wanted["rules_egress"], "to"),
+            },
+            tags,
         ),
     ]
 
@@ -65,7 +75,7 @@ def destroyed_network(found: Found, left: str = "") -> list[dict[str, Any]]:
         "security_groups": ("security group", _security_group),
         "subnets": ("subnet", _subnet),
         "route_tables": ("route table", lambda table: _route_table(table, {})),
-        "gateways": ("internet gateway", _gateway),
+        "internet_gateways": ("internet gateway", _gateway),
         "vpcs": ("VPC", _vpc),
     }
     return [
@@ -97,7 +107,7 @@ def _kept_up(
 
 
 def _vpc(vpc: Described) -> dict[str, Any]:
-    return {"cidr_block": vpc["cidr_block"], "tags": vpc["tags"]}
+    return {key: vpc[key] for key in ("cidr_block", *DNS, "tags")}
 
 
 def _gateway(gateway: Described) -> dict[str, Any]:
@@ -111,7 +121,7 @@ def _subnet(subnet: Described) -> dict[str, Any]:
 def _route_table(table: Described, cidrs: Mapping[str, str]) -> dict[str, Any]:
     """What concerns us of a route table. Others may have added routes, such as to a peer."""
     to_the_gateway = [
-        route["destination_cidr_block"]
+        ANYWHERE
         for route in table["routes"]
         if str(route.get("gateway_id", "")).startswith("igw-") and route.get("destination_cidr_block") == ANYWHERE
     ]
@@ -124,25 +134,29 @@ def _route_table(table: Described, cidrs: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _security_group(group: Described) -> dict[str, Any]:
-    return {"rules": sorted(_rules_of(group)), "tags": group["tags"]}
+    return {
+        "rules": _rules(group["ip_permissions"], "from", group["group_id"]),
+        "rules_egress": _rules(group["ip_permissions_egress"], "to", group["group_id"]),
+        "tags": group["tags"],
+    }
 
 
-def _rules_of(group: Described) -> list[str]:
-    """Who may come in, one line for each source."""
+def _rules(permissions: list[Described], way: str, group_id: str) -> list[str]:
+    """Whom one may hear from, or talk to, one line for each."""
     rules = []
-    for permission in group["ip_permissions"]:
+    for permission in permissions:
         protocol, ports = permission["ip_protocol"], _ports(permission)
-        sources = [
+        peers = [
             *((each["cidr_ip"], each) for each in permission.get("ip_ranges", [])),
             *((each["cidr_ipv6"], each) for each in permission.get("ipv6_ranges", [])),
             *((each["prefix_list_id"], each) for each in permission.get("prefix_list_ids", [])),
             *(
-                ("itself" if each.get("group_id") == group["group_id"] else each.get("group_id"), each)
+                ("itself" if each.get("group_id") == group_id else each.get("group_id"), each)
                 for each in permission.get("user_id_group_pairs", [])
             ),
         ]
-        rules += [_rule(protocol, ports, source, each.get("description", "")) for source, each in sources]
-    return rules
+        rules += [_rule(protocol, ports, way, peer, each.get("description", "")) for peer, each in peers]
+    return sorted(rules)
 
 
 def _ports(permission: Described) -> str:
@@ -150,15 +164,19 @@ def _ports(permission: Described) -> str:
     return "" if first is None else str(first) if first == last else f"{first}-{last}"
 
 
-def _rule(protocol: str, ports: str, source: Any, description: str) -> str:
+def _rule(protocol: str, ports: str, way: str, peer: Any, description: str) -> str:
     what = " ".join(filter(None, ("all" if protocol == "-1" else protocol, ports)))
-    return f"{what} from {source}" + (f" ({description})" if description else "")
+    return f"{what} {way} {peer}" + (f" ({description})" if description else "")
 
 
-def _wanted_rules(wanted: Described) -> list[str]:
+def _wanted_rules(rules: list[Described], way: str) -> list[str]:
     return sorted(
-        _rule(rule["proto"], str(port), source, rule.get("rule_desc", ""))
-        for rule in wanted["rules"]
-        for port in rule["ports"]
-        for source in rule.get("cidr_ip", ["itself"])
+        _rule(rule["proto"], str(port), way, peer, rule.get("rule_desc", ""))
+        for rule in rules
+        for port in rule.get("ports", [""])
+        for peer in _listed(rule.get("cidr_ip", "itself"))
     )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

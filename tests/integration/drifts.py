@@ -57,6 +57,7 @@ def make_drifts(account: Account) -> dict[str, Drift]:
         "instance profile": lambda: _instance_profile(account),
         "bucket policy": lambda: _bucket_policy(account),
         "firewall": lambda: _firewall(account),
+        "VPC's names": lambda: _vpc_names(account),
         "function's code": lambda: _code(account),
         "function's configuration": lambda: _configuration(account),
         "function's retries": lambda: _retries(account),
@@ -192,6 +193,12 @@ def _bucket_policy(account: Account) -> Drift:
     policy["Statement"] = [each for each in policy["Statement"] if each["Sid"] != "AllowPutObject"]
     account.s3.put_bucket_policy(Bucket=BUCKETS["qa"], Policy=json.dumps(policy))
     return Drift("bucket policy", BUCKETS["qa"], "change")
+
+
+def _vpc_names(account: Account) -> Drift:
+    (vpc,) = account.ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": ["trading-qa"]}])["Vpcs"]
+    account.ec2.modify_vpc_attribute(VpcId=vpc["VpcId"], EnableDnsHostnames={"Value": False})
+    return Drift("VPC", "trading-qa", "change", "enable_dns_hostnames")
 
 
 def _firewall(account: Account) -> Drift:

@@ -42,6 +42,7 @@ KINDS = (
     "instance profile",
     "bucket policy",
     "firewall",
+    "VPC's names",
     "function's code",
     "function's configuration",
     "function's retries",

@@ -19,10 +19,11 @@ WANTED = {
         {"proto": "tcp", "ports": [4222], "group_name": "trading-qa", "rule_desc": "NATS"},
         {"proto": "tcp", "ports": [8501], "cidr_ip": ["203.0.113.0/24"], "rule_desc": "The dashboard"},
     ],
+    "rules_egress": [{"proto": "all", "cidr_ip": "0.0.0.0/0"}],
 }
 NOTHING: dict[str, list[Any]] = {
     "vpcs": [],
-    "gateways": [],
+    "internet_gateways": [],
     "subnets": [],
     "route_tables": [],
     "security_groups": [],
@@ -30,7 +31,7 @@ NOTHING: dict[str, list[Any]] = {
 
 
 def subnet(number: int, cidr: str, az: str, **differs: Any) -> dict[str, Any]:
-    own = {"id": f"subnet-{number}", "cidr_block": cidr, "availability_zone": az}
+    own = {"subnet_id": f"subnet-{number}", "cidr_block": cidr, "availability_zone": az}
     return {**own, "map_public_ip_on_launch": True, "tags": TAGS, **differs}
 
 
@@ -39,10 +40,12 @@ def permission(port: int, **sources: Any) -> dict[str, Any]:
 
 
 NATS = permission(4222, user_id_group_pairs=[{"group_id": "sg-1", "description": "NATS"}])
+ALL_OUT = {"ip_protocol": "-1", "ip_ranges": [{"cidr_ip": "0.0.0.0/0"}]}
+DNS = {"enable_dns_support": True, "enable_dns_hostnames": True}
 DASHBOARD = permission(8501, ip_ranges=[{"cidr_ip": "203.0.113.0/24", "description": "The dashboard"}])
 THERE: dict[str, list[Any]] = {
-    "vpcs": [{"vpc_id": "vpc-1", "cidr_block": "10.20.0.0/16", "tags": {**TAGS, "Team": "ops"}}],
-    "gateways": [{"internet_gateway_id": "igw-1", "attachments": [{"vpc_id": "vpc-1"}], "tags": TAGS}],
+    "vpcs": [{"vpc_id": "vpc-1", "cidr_block": "10.20.0.0/16", **DNS, "tags": {**TAGS, "Team": "ops"}}],
+    "internet_gateways": [{"internet_gateway_id": "igw-1", "attachments": [{"vpc_id": "vpc-1"}], "tags": TAGS}],
     "subnets": [subnet(1, "10.20.0.0/20", "us-east-1a"), subnet(2, "10.20.16.0/20", "us-east-1c")],
     "route_tables": [
         {
@@ -50,12 +53,14 @@ THERE: dict[str, list[Any]] = {
             "routes": [
                 {"destination_cidr_block": "10.20.0.0/16", "gateway_id": "local"},
                 {"destination_cidr_block": "0.0.0.0/0", "gateway_id": "igw-1"},
-                {"destination_cidr_block": "10.9.0.0/16", "gateway_id": None},
+                {"destination_cidr_block": "10.9.0.0/16", "vpc_peering_connection_id": "pcx-1"},
             ],
             "associations": [{"subnet_id": "subnet-1"}, {"subnet_id": "subnet-2"}, {"main": False}],
         }
     ],
-    "security_groups": [{"group_id": "sg-1", "tags": TAGS, "ip_permissions": [NATS, DASHBOARD]}],
+    "security_groups": [
+        {"group_id": "sg-1", "tags": TAGS, "ip_permissions": [NATS, DASHBOARD], "ip_permissions_egress": [ALL_OUT]}
+    ],
 }
 
 
@@ -79,11 +84,13 @@ def test_what_is_as_wanted_is_kept_and_so_are_tags_routes_and_zones_of_others() 
     ("key", "change", "entry", "differs"),
     [
         ("vpcs", {"tags": {"Name": "trading-qa"}}, 0, "tags"),
-        ("gateways", {"attachments": []}, 1, "attached"),
+        ("vpcs", {"enable_dns_support": False}, 0, "enable_dns_support"),
+        ("internet_gateways", {"attachments": []}, 1, "attached"),
         ("subnets", {"map_public_ip_on_launch": False}, 2, "map_public_ip_on_launch"),
         ("route_tables", {"routes": []}, 4, "routed_to_the_gateway"),
         ("route_tables", {"associations": [{"subnet_id": "subnet-2"}]}, 4, "subnets"),
         ("security_groups", {"ip_permissions": [NATS]}, 5, "rules"),
+        ("security_groups", {"ip_permissions_egress": []}, 5, "rules_egress"),
         ("security_groups", {"ip_permissions": [NATS, DASHBOARD, permission(22, ip_ranges=[])]}, None, ""),
         (
             "security_groups",
