@@ -9,6 +9,7 @@ This is a private utility of the collection, and it may change without notice.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import Instance
@@ -29,7 +30,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.retries import AWSRetry
 from ansible_collections.amazon.aws.plugins.module_utils.tagging import ansible_dict_to_boto3_tag_list
 from ansible_collections.amazon.aws.plugins.module_utils.transformation import ansible_dict_to_boto3_filter_list
 
-WAIT_DELAY = 5
+# Seconds between two looks at what is on its way: soon at first, as a small server may be there at once.
+FIRST_PAUSE, LAST_PAUSE = 1, 5
 TERMINATED = "terminated"
 DEAD_STATES = ("shutting-down", TERMINATED)
 # What EC2 takes as the values of one filter.
@@ -107,11 +109,11 @@ def change_in_place(client: Any, instance: Instance, wanted: dict[str, Any], tim
 def change_disk(client: Any, volume_id: str, wanted: dict[str, Any], timeout: int) -> None:
     """Change a disk in use, and wait until EC2 shows it so, as it refuses a second change before."""
     modify_volume(client, VolumeId=volume_id, **wanted)
-    for _attempt in range(max(1, timeout // WAIT_DELAY)):
+    for pause in pauses(timeout):
         (volume,) = describe_volumes(client, VolumeIds=[volume_id])
         if all(volume[option] == value for option, value in wanted.items()):
             return
-        time.sleep(WAIT_DELAY)
+        time.sleep(pause)
     raise AnsibleEC2Error(message=f"Timeout trying to modify volume {volume_id}")
 
 
@@ -125,6 +127,15 @@ def set_instance_profile(client: Any, instance_id: str, name: str) -> None:
         retry_while(NEW_PROFILE, lambda: replace_iam_instance_profile_association(client, profile, association_id))
     else:
         retry_while(NEW_PROFILE, lambda: associate_iam_instance_profile(client, profile, instance_id))
+
+
+def pauses(timeout: int) -> Iterator[int]:
+    """Pauses that grow to the longest one, and add up to the timeout. All in seconds."""
+    left, pause = max(1, timeout), FIRST_PAUSE
+    while left > 0:
+        yield min(pause, left)
+        left -= pause
+        pause = min(2 * pause, LAST_PAUSE)
 
 
 def find_by_token(client: Any, token: str) -> dict[str, Any] | None:
@@ -144,13 +155,13 @@ def wait_for_state(client: Any, instance_ids: list[str], state: str, timeout: in
     botocore's waiters end for all instances with the first one that is lost, and do not tell which one it was or why.
     """
     reasons: dict[str, str] = {}
-    for _attempt in range(max(1, timeout // WAIT_DELAY)):
+    for pause in pauses(timeout):
         found = describe_by_id(client, instance_ids)
         states = {each: _state_of(found.get(each), state) for each in instance_ids}
         reasons = {each: _what_it_is(found.get(each), now) for each, now in states.items() if now != state}
         if all(now == state or (now in DEAD_STATES and state != TERMINATED) for now in states.values()):
             break
-        time.sleep(WAIT_DELAY)
+        time.sleep(pause)
     return reasons
 
 

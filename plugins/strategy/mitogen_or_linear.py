@@ -26,8 +26,13 @@ seealso:
 """
 
 try:
+    from ansible.collections.list import list_collection_dirs
     from ansible_mitogen.plugins.strategy.mitogen_linear import StrategyModule
 except ImportError:
     from ansible.plugins.strategy.linear import StrategyModule
+else:
+    # Mitogen looks at every installed collection for each task, in a process that ends with the task. Those that are
+    # forked from one that has read what the collections say of themselves find it there.
+    list(list_collection_dirs())
 
 __all__ = ["StrategyModule"]
