@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from tests.chaos.census import Entry
+from tests.integration.census import SEPARATOR, Entry
 from tests.local_aws.seed import BUCKETS
 
 # What differs between two runs that did the same.
@@ -64,7 +64,6 @@ _ID_KEYS = {
     "volume": "VolumeId",
 }
 _ID = re.compile(r"\b(?:i|vol|eni|vpc|subnet|sg|igw|rtb|rtbassoc|acl|dopt)-[0-9a-f]{8,17}\b")
-_SEPARATOR = ": "
 _LOCK = re.compile(r"/lock/[^/]+$")
 
 
@@ -79,12 +78,12 @@ def of_environment(environment: str, census: Iterable[Entry]) -> Counter[str]:
     """Return an environment's resources without what differs from run to run; twice the same counts twice."""
     entries = list(census)
     names = {identifier: entry.name for entry in entries for identifier in _own_ids(entry)}
-    return Counter(_line(_steady(entry, names)) for entry in entries if belongs_to(environment, entry))
+    return Counter(str(_steady(entry, names)) for entry in entries if belongs_to(environment, entry))
 
 
 def of_others(environment: str, census: Iterable[Entry]) -> Counter[str]:
     """Return everything else, as it is."""
-    return Counter(_line(entry) for entry in census if not belongs_to(environment, entry))
+    return Counter(str(entry) for entry in census if not belongs_to(environment, entry))
 
 
 def differences(expected: Counter[str], found: Counter[str]) -> list[str]:
@@ -99,7 +98,7 @@ def differences(expected: Counter[str], found: Counter[str]) -> list[str]:
 
 
 def _by_title(lines: Counter[str]) -> dict[str, str]:
-    return dict((line.split(_SEPARATOR, 1)) for line in lines)
+    return dict((line.split(SEPARATOR, 1)) for line in lines)
 
 
 def _leaves(value: Any, path: str = "") -> list[str]:
@@ -108,10 +107,6 @@ def _leaves(value: Any, path: str = "") -> list[str]:
     if isinstance(value, list):
         return [leaf for each in value for leaf in _leaves(each, f"{path}[]")]
     return [f"{path}={value}"]
-
-
-def _line(entry: Entry) -> str:
-    return f"{entry.kind} {entry.name}{_SEPARATOR}{json.dumps(entry.described, sort_keys=True, default=str)}"
 
 
 def _own_ids(entry: Entry) -> list[str]:

@@ -11,11 +11,11 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from tests.chaos.census import Entry, take_census
 from tests.chaos.compare import belongs_to, differences, of_environment, of_others
 from tests.chaos.points import Point
 from tests.chaos.world import ENVIRONMENT, Phase
 from tests.integration.account import Account
+from tests.integration.census import Entry, take_census
 from tests.integration.killing import kill
 from tests.local_aws import LocalAws
 from tests.playbook import PlaybookRun, start_playbook

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos.census import Entry
 from tests.chaos.compare import differences, of_environment, of_others
 from tests.chaos.points import PHASES, draw
+from tests.integration.census import Entry
 
 HOST = Entry(
     "instance",
@@ -20,7 +20,7 @@ HOST = Entry(
 )
 VOLUME = Entry("volume", "trading-server-qa-SOXL", {"VolumeId": "vol-0123456789abcdef0", "of": "i-0123456789abcdef0"})
 NEIGHBOUR = Entry("role", "trading_server_instance_role_dev", {"CreateDate": "10:00", "attached": []})
-BUCKET = Entry("bucket", "algo-model-deploy", {"keys": ["models/a"]})
+BUCKET = Entry("bucket", "algo-model-deploy", {"objects": ["models/a"]})
 ACCOUNT = [HOST, VOLUME, NEIGHBOUR, BUCKET]
 
 
@@ -57,7 +57,7 @@ def test_of_what_is_changed_the_change_is_told() -> None:
     [
         [HOST, VOLUME, BUCKET],
         [HOST, VOLUME, replace(NEIGHBOUR, described={"CreateDate": "11:00", "attached": []}), BUCKET],
-        [HOST, VOLUME, NEIGHBOUR, replace(BUCKET, described={"keys": []})],
+        [HOST, VOLUME, NEIGHBOUR, replace(BUCKET, described={"objects": []})],
         [*ACCOUNT, Entry("volume", "", {"VolumeId": "vol-0fedcba9876543210"})],
     ],
     ids=["a neighbour's role is gone", "it was made anew", "a model is gone", "an orphan without a name"],

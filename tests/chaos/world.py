@@ -9,10 +9,10 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tests.chaos.census import take_census
 from tests.chaos.compare import of_environment, of_others
 from tests.chaos.drift import drift
 from tests.integration.account import Account
+from tests.integration.census import take_census
 from tests.local_aws import LocalAws
 from tests.playbook import PlaybookRun, run_playbook
 

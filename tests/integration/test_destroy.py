@@ -6,13 +6,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 import pytest
 
 from tests.integration.account import Account
+from tests.integration.census import take_census
 from tests.integration.killing import kill, wait_until
-from tests.integration.whole_account import whole_account
 from tests.local_aws.seed import BUCKETS
 from tests.playbook import PlaybookRun, Site, run_playbook, start_playbook
 
@@ -26,17 +25,21 @@ def _destroy(account: Account, *arguments: str) -> PlaybookRun:
     return run_playbook("qa", account.aws.environ, *MANAGED, *arguments, playbook=PLAYBOOK)
 
 
+def _everything(account: Account) -> list[str]:
+    return sorted(str(entry) for entry in take_census(account.aws))
+
+
 def _said(run: PlaybookRun) -> str:
     return " ".join(run.output.split())
 
 
 @pytest.fixture
-def before(account: Account, site: Site) -> dict[str, Any]:
+def before(account: Account, site: Site) -> list[str]:
     """The account with dev, and qa beside it; all that was in it before qa came."""
     account.seed("dev", models=2)
     account.seed("qa", models=2, network=False)
     site("dev")
-    before = whole_account(account.aws)
+    before = _everything(account)
     site("qa", *MANAGED)
     # What hosts and Ansible leave: a token of NATS, and a file on its way.
     account.aws.client("secretsmanager").create_secret(Name="trading/nats-qa", SecretString="made up")
@@ -44,9 +47,9 @@ def before(account: Account, site: Site) -> dict[str, Any]:
     return before
 
 
-def test_an_environment_goes_wholly_and_nothing_else_does(account: Account, before: dict[str, Any]) -> None:
+def test_an_environment_goes_wholly_and_nothing_else_does(account: Account, before: list[str]) -> None:
     """Seen failing when the network stays, and when destroy.yml only releases the lock: both differ then."""
-    there = whole_account(account.aws)
+    there = _everything(account)
 
     refused = _destroy(account)
     assert refused.status != 0
@@ -57,11 +60,11 @@ def test_an_environment_goes_wholly_and_nothing_else_does(account: Account, befo
     announced = _destroy(account, "--check")
     assert announced.status == 0, announced.output
     assert [call for call in account.aws.calls() if call.mutating] == []
-    assert whole_account(account.aws) == there
+    assert _everything(account) == there
 
     run = _destroy(account, *CONFIRMED)
     assert run.status == 0, run.output
-    assert whole_account(account.aws) == before
+    assert _everything(account) == before
     assert re.findall(r"to delete: (.*)", announced.output) == re.findall(r"deleted: (.*)", run.output)
     assert f"left: the bucket {BUCKETS['qa']} with all models" in _said(run)
 
@@ -71,7 +74,7 @@ def test_an_environment_goes_wholly_and_nothing_else_does(account: Account, befo
     assert account.mutating_calls() == []
 
 
-def test_a_killed_destruction_is_taken_up(account: Account, before: dict[str, Any]) -> None:
+def test_a_killed_destruction_is_taken_up(account: Account, before: list[str]) -> None:
     """Each run is killed further on.
 
     By the last of them the gateway is detached, so that its VPC does not lead to it any more.
@@ -87,7 +90,7 @@ def test_a_killed_destruction_is_taken_up(account: Account, before: dict[str, An
         account.aws.release()
     run = _destroy(account, *CONFIRMED)
     assert run.status == 0, run.output
-    assert whole_account(account.aws) == before
+    assert _everything(account) == before
 
 
 def test_strangers_in_the_network_are_told_before_anything_goes(account: Account, site: Site) -> None:

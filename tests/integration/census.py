@@ -17,6 +17,8 @@ from tests.integration.account import LIVE
 from tests.local_aws import LocalAws
 from tests.local_aws.clients import Client
 
+SEPARATOR = ": "
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -26,12 +28,17 @@ class Entry:
     name: str
     described: Any
 
+    def __str__(self) -> str:
+        """All of it, as text that can be compared and searched."""
+        return f"{self.kind} {self.name}{SEPARATOR}{json.dumps(self.described, sort_keys=True, default=str)}"
+
 
 def take_census(aws: LocalAws) -> list[Entry]:
     """Return every resource of the account."""
     return [
         *_network(aws.client("ec2")),
         *_hosts(aws.client("ec2")),
+        *_loose_parts(aws.client("ec2")),
         *_iam(aws.client("iam")),
         *_buckets(aws.client("s3")),
         *_functions(aws.client("lambda")),
@@ -89,6 +96,21 @@ def _hosts(ec2: Client) -> Iterator[Entry]:
         yield Entry("volume", tag_of(found, "Name"), found)
 
 
+def _loose_parts(ec2: Client) -> Iterator[Entry]:
+    """What is of no host, and would outlive all of them."""
+    for kind, operation, path, parameters in (
+        ("network interface", "describe_network_interfaces", "NetworkInterfaces[?!Attachment]", {}),
+        ("snapshot", "describe_snapshots", "Snapshots[]", {"OwnerIds": ["self"]}),
+        ("image", "describe_images", "Images[]", {"Owners": ["self"]}),
+    ):
+        for found in _all(ec2, operation, path, **parameters):
+            yield Entry(kind, tag_of({"Tags": found.get("TagSet", found.get("Tags", []))}, "Name"), found)
+    for found in ec2.describe_key_pairs()["KeyPairs"]:
+        yield Entry("key pair", found["KeyName"], found)
+    for found in ec2.describe_addresses()["Addresses"]:
+        yield Entry("address", tag_of(found, "Name"), found)
+
+
 def _iam(iam: Client) -> Iterator[Entry]:
     for role in _all(iam, "list_roles", "Roles[]"):
         name = role["RoleName"]
@@ -122,9 +144,8 @@ def _buckets(s3: Client) -> Iterator[Entry]:
                 "bucket_tagging",
             )
         }
-        yield Entry(
-            "bucket", name, {"settings": settings, "keys": _all(s3, "list_objects_v2", "Contents[].Key", Bucket=name)}
-        )
+        objects = _all(s3, "list_object_versions", "[Versions, DeleteMarkers][][].Key", Bucket=name)
+        yield Entry("bucket", name, {"settings": settings, "objects": objects})
         policy = _if_there(s3, "get_bucket_policy", Bucket=name)
         if policy:
             yield Entry("bucket policy", name, json.loads(policy["Policy"]))
