@@ -19,7 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ansible_collections.algotrading.aws.plugins.module_utils._fleet_create import launch_server
+from ansible_collections.algotrading.aws.plugins.module_utils._fleet_create import Launcher
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_launch import Launch
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import (
     RETIRED_TAG,
@@ -53,7 +53,7 @@ class Fleet:
 
     def __init__(self, client: Any, launch: Launch | None, *, wait_timeout: int) -> None:
         self.client = client
-        self.launch = launch
+        self.launcher = Launcher(client, launch) if launch else None
         self.wait_timeout = wait_timeout
         self.failures: list[str] = []
         self.launched: dict[str, str] = {}
@@ -174,9 +174,8 @@ class Fleet:
         launched: dict[str, str] = {}
 
         def launch(action: Action) -> None:
-            if self.launch and action.server:
-                instance_id = launch_server(self.client, self.launch, action.server, action.generation)
-                launched[instance_id] = action.name
+            if self.launcher and action.server:
+                launched[self.launcher.launch(action.server, action.generation)] = action.name
 
         self.each(launch, actions)
         self.launched.update(launched)

@@ -1,7 +1,10 @@
 # Copyright: Contributors to the algotrading.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Launches one server, once, whoever asks and however often.
+"""Launches servers, each once, whoever asks and however often.
+
+One request launches one server. One for many would be answered sooner, but a host reads at its first boot from its tags
+which model it trades, and only a request of its own gives an instance its tags before it boots.
 
 This is a private utility of the collection, and it may change without notice.
 """
@@ -18,10 +21,14 @@ except ImportError:
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_launch import Launch
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import LIVE_STATES, Server
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_requests import find_by_token, run_instance
+from ansible_collections.algotrading.aws.plugins.module_utils._request_rate import RequestRate
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Error
 
 # A server is launched again at most this often because its earlier instances are dead: the bound of a loop.
 MAX_GENERATIONS = 20
+# EC2's bucket of RunInstances requests, and what comes back in a second:
+# https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+RUN_INSTANCES = (5, 2)
 NO_CAPACITY = (
     "InsufficientFreeAddressesInSubnet",
     "InsufficientHostCapacity",
@@ -30,38 +37,48 @@ NO_CAPACITY = (
 )
 
 
-def launch_server(client: Any, launch: Launch, server: Server, generation: int) -> str:
-    """Launch one server and return its instance's id.
+class Launcher:
+    """Launches servers, no faster than EC2 takes it."""
 
-    EC2 remembers a token longer than it shows a dead instance, so that a token may stand for one: then comes the next.
-    """
-    for number in range(generation, generation + MAX_GENERATIONS):
-        instance = _run_instance(client, launch, server, number)
-        if instance and instance["State"]["Name"] in LIVE_STATES:
-            return instance["InstanceId"]
-    raise AnsibleEC2Error(message=f"Failed to run instances: the last {MAX_GENERATIONS} of this server are dead")
+    def __init__(self, client: Any, launch: Launch) -> None:
+        self._client = client
+        self._launch = launch
+        self._rate = RequestRate(*RUN_INSTANCES)
 
+    def launch(self, server: Server, generation: int) -> str:
+        """Launch one server and return its instance's id.
 
-def _run_instance(client: Any, launch: Launch, server: Server, generation: int) -> dict[str, Any] | None:
-    """Run one instance in the first subnet that has the capacity.
+        EC2 remembers a token longer than it shows a dead instance, so that a token may stand for one: then comes the
+        next.
+        """
+        for number in range(generation, generation + MAX_GENERATIONS):
+            instance = self._run_instance(server, number)
+            if instance and instance["State"]["Name"] in LIVE_STATES:
+                return instance["InstanceId"]
+        raise AnsibleEC2Error(message=f"Failed to run instances: the last {MAX_GENERATIONS} of this server are dead")
 
-    A token holds for one availability zone only. So no token keeps a run from launching once more in its first subnet,
-    where a killed one has just found capacity in its second and EC2 does not show that yet: Fleet.end_twins does.
-    """
-    last_attempt = len(launch.subnet_ids) - 1
-    for attempt in range(last_attempt + 1):
-        parameters = launch.parameters(server, generation, attempt)
-        try:
-            return run_instance(client, parameters)
-        except AnsibleEC2Error as error:
-            code = _code_of(error)
-            if code == "IdempotentParameterMismatch":
-                # An earlier run launched this server with other settings, and was killed before it could see it, or
-                # failed to launch it.
-                return find_by_token(client, parameters["ClientToken"])
-            if code not in NO_CAPACITY or attempt == last_attempt:
-                raise
-    return None
+    def _run_instance(self, server: Server, generation: int) -> dict[str, Any] | None:
+        """Run one instance in the first subnet that has the capacity.
+
+        A token holds for one availability zone only. So no token keeps a run from launching once more in its first
+        subnet, where a killed one has just found capacity in its second and EC2 does not show that yet:
+        Fleet.end_twins does.
+        """
+        last_attempt = len(self._launch.subnet_ids) - 1
+        for attempt in range(last_attempt + 1):
+            parameters = self._launch.parameters(server, generation, attempt)
+            self._rate.wait_for_turn()
+            try:
+                return run_instance(self._client, parameters)
+            except AnsibleEC2Error as error:
+                code = _code_of(error)
+                if code == "IdempotentParameterMismatch":
+                    # An earlier run launched this server with other settings, and was killed before it could see it,
+                    # or failed to launch it.
+                    return find_by_token(self._client, parameters["ClientToken"])
+                if code not in NO_CAPACITY or attempt == last_attempt:
+                    raise
+        return None
 
 
 def _code_of(error: AnsibleEC2Error) -> str:
