@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import yaml
 
 from tests.integration.account import Account
 from tests.integration.killing import kill, wait_until
-from tests.playbook import Site, start_playbook
+from tests.playbook import Site, run_playbook, start_playbook
 
 MANAGED = ["-e", json.dumps({"trading_network_manage": True, "trading_dashboard_cidrs": ["203.0.113.0/24"]})]
 
@@ -56,3 +59,24 @@ def test_a_gateway_that_a_killed_run_made_is_taken(account: Account, site: Site)
     (gateway,) = account.ec2.describe_internet_gateways(Filters=named)["InternetGateways"]
     assert gateway["Attachments"]
     account.aws.release()
+
+
+# By this seed the first answers about a VPC, an internet gateway and a route table are lost, and no other.
+LOSING = {"seed": 1774271, "lost": 0.15}
+
+
+def test_nothing_is_made_twice_when_answers_are_lost(account: Account, tmp_path: Path) -> None:
+    """A run may fail, and is run again. Seen failing when botocore sends its requests again, with two VPCs."""
+    account.seed("qa", models=1, network=False)
+    play = {"hosts": "localhost", "gather_facts": False, "roles": ["algotrading.aws.network"]}
+    playbook = tmp_path / "network.yml"
+    playbook.write_text(yaml.safe_dump([play]))
+    account.aws.set_faults(**LOSING)
+    runs = [run_playbook("qa", account.aws.environ, *MANAGED, playbook=str(playbook)) for _run in range(5)]
+    assert account.aws.faults() == {"lost": 3}
+    assert [run.status for run in runs] == [2, 2, 2, 0, 0], runs[-1].output
+    assert runs[-1].changed == 0
+    named = [{"Name": "tag:Name", "Values": ["trading-qa"]}]
+    assert len(account.ec2.describe_vpcs(Filters=named)["Vpcs"]) == 1
+    assert len(account.ec2.describe_internet_gateways(Filters=named)["InternetGateways"]) == 1
+    assert len(account.ec2.describe_route_tables(Filters=named)["RouteTables"]) == 1
