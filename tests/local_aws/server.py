@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
@@ -117,6 +117,9 @@ def serve(
 ) -> int:
     """Serve until SIGINT or SIGTERM (or until the parent is gone); print what to export."""
     configure_moto()
+    if time is None and not until_stdin_closes:
+        # Started by a person, for whom schedules fire at their time. A test says what time it is.
+        time = datetime.now(UTC)
     front = build_front(time, hosts, rates)
     try:
         server = _Server(port, front)

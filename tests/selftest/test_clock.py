@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from time import sleep
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -111,6 +112,20 @@ def test_the_clock_can_be_set_and_goes_on(aws: LocalAws) -> None:
     assert timedelta() <= aws.time() - datetime(2030, 1, 1, 1, tzinfo=UTC) < timedelta(seconds=5)
     aws.reset()
     assert abs(aws.time() - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_nothing_is_due_before_a_test_says_what_time_it_is(workshop: Workshop, function: str) -> None:
+    """The fault campaign found its hosts stopped at 16:05 in New York. Seen failing without `is_set`."""
+    workshop.aws.reset()
+    workshop.make("f", ECHO)
+    make_role(workshop.aws, "scheduler", "scheduler.amazonaws.com", ("lambda:InvokeFunction", function))
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    expression = {"ScheduleExpression": f"at({soon:%Y-%m-%dT%H:%M:%S})", "ScheduleExpressionTimezone": "UTC"}
+    workshop.aws.client("scheduler").create_schedule(**_schedule(workshop, function, **expression))
+    sleep(4)
+    assert workshop.aws.firings() == []
+    workshop.aws.set_time(datetime.now(UTC))
+    assert workshop.aws.firings() == []
 
 
 def test_a_schedule_fires_at_its_local_time(workshop: Workshop, function: str) -> None:

@@ -16,6 +16,8 @@ class Clock:
         self._ahead = timedelta()
         # How long a second of waiting takes: 0.01 shortens the waits for retries to a hundredth.
         self.time_scale = 1.0
+        # Whether somebody has said what time it is: until then no schedule is due, whenever a test may run.
+        self.is_set = False
         if now is not None:
             self.set(now)
 
@@ -27,12 +29,13 @@ class Clock:
         """Make it another time, for all who wait too."""
         with self._changed:
             self._ahead = now.astimezone(UTC) - datetime.now(UTC)
+            self.is_set = True
             self._changed.notify_all()
 
     def reset(self) -> None:
         """Show this machine's time again."""
         with self._changed:
-            self._ahead, self.time_scale = timedelta(), 1.0
+            self._ahead, self.time_scale, self.is_set = timedelta(), 1.0, False
             self._changed.notify_all()
 
     def wait(self, seconds: float, since: datetime, stop: threading.Event) -> float:

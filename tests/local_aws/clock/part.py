@@ -108,6 +108,8 @@ class Schedules:
             # Back in time: what is made from now on begins here, and so does all else.
             self._since = dict.fromkeys(self._since, now)
         after, self._seen = max(self._seen, now - _FURTHEST), now
+        if not self._clock.is_set:
+            return
         due: list[Due] = []
         for region in self._regions:
             for find in (due_schedules, due_rules):
