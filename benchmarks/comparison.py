@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 
 from benchmarks.measure import BenchmarkError, Sample, Usage, Watch, measure
-from benchmarks.phases import Phase, World
+from benchmarks.phases import PHASES, Phase, World
 from benchmarks.tools import Tool, Workplace
 from tests.integration.account import Account
 from tests.local_aws import LocalAws
@@ -51,7 +51,7 @@ def median_of(samples: Sequence[Sample]) -> Sample:
 def _live(tool: Tool, aws: LocalAws, models: int) -> Iterator[tuple[Phase, Sample]]:
     world = World(Account(aws), models)
     with tool.workplace(aws.environ) as workplace:
-        for phase in tool.phases:
+        for phase in PHASES:
             phase.prepare(world)
             try:
                 sample = _sample(workplace, phase, aws)

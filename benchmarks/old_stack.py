@@ -16,7 +16,7 @@ from shlex import quote
 from jinja2 import Environment, StrictUndefined
 
 from benchmarks.measure import measure
-from benchmarks.phases import CHECK, DESTROY, ENVIRONMENT, PHASES, Phase
+from benchmarks.phases import CHECK, DESTROY, ENVIRONMENT, Phase
 from benchmarks.provider import Terraform
 from benchmarks.tools import Workplace
 from tests.local_aws.environment import REGION
@@ -32,7 +32,6 @@ class OldStack:
     """Terraform with its AWS provider."""
 
     name = "terraform"
-    phases = PHASES
 
     def __init__(self, terraform: Terraform) -> None:
         self._terraform = terraform

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.phases import CHECK, DESTROY, ENVIRONMENT, PHASES, RETIRE, STEP, Phase
+from benchmarks.phases import CHECK, DESTROY, ENVIRONMENT, RETIRE, STEP, Phase
 from tests.playbook import BIN, REPOSITORY, PlaybookRun
 
 
@@ -33,7 +33,6 @@ class Tool(Protocol):
     """Something that provisions an environment."""
 
     name: str
-    phases: tuple[Phase, ...]
 
     def workplace(self, environ: Mapping[str, str]) -> AbstractContextManager[Workplace]:
         """Have what it needs besides the account; making it is not measured."""
@@ -44,10 +43,6 @@ class Playbooks:
 
     name = "ours"
     folder = REPOSITORY
-
-    def __init__(self) -> None:
-        self._can_destroy = (REPOSITORY / "playbooks/destroy.yml").exists()
-        self.phases = tuple(phase for phase in PHASES if phase is not DESTROY or self._can_destroy)
 
     def workplace(self, environ: Mapping[str, str]) -> AbstractContextManager[Workplace]:
         """The checkout is the place."""
