@@ -50,7 +50,7 @@ def draw(seed: int) -> Point:
             "failing": chance.choice([0.0, 0.01, 0.03]),
             "lost": chance.choice([0.0, 0.02, 0.05]),
             "full_zone": chance.choice(["", *ZONES]),
-            "unseen": chance.choice([0, 1, 2]),
+            "unseen": chance.choice([0, 1, 2, 8]),
             "page_seconds": chance.choice([0.0, 0.02]),
         },
     )
