@@ -50,7 +50,9 @@ def draw(seed: int) -> Point:
             "failing": chance.choice([0.0, 0.01, 0.03]),
             "lost": chance.choice([0.0, 0.02, 0.05]),
             "full_zone": chance.choice(["", *ZONES]),
-            "unseen": chance.choice([0, 1, 2, 8]),
+            "unseen": chance.choice([0, 1, 2]),
             "page_seconds": chance.choice([0.0, 0.02]),
+            # A run looks at its instances six times before it launches one: then only the client token knows it.
+            "unseen_instances": chance.choice([8, 2, 1, 0]),
         },
     )

@@ -105,7 +105,7 @@ def test_a_full_zone_takes_no_instance_and_another_does(aws: LocalAws, ec2: Any,
 
 def test_a_new_instance_is_not_seen_at_once(aws: LocalAws, ec2: Any, host: Host) -> None:
     old = host.run()["InstanceId"]
-    aws.set_faults(unseen=2)
+    aws.set_faults(unseen_instances=2)
     new = host.run()["InstanceId"]
     tags = [{"Key": "key", "Value": "value"}]
 

@@ -47,9 +47,9 @@ class Faults:
         self._refuse_by_chance(request)
         self._refuse_full_zone(request)
         account = Account(request.region or REGION)
-        with self._unseen.hidden(request, account, self._settings.unseen, self._counts):
+        with self._unseen.hidden(request, account, self._settings.unseen_by_kind, self._counts):
             response = ask_next(request)
-        if self._settings.unseen:
+        if any(self._settings.unseen_by_kind.values()):
             self._unseen.remember(request, response)
         if isinstance(response, Later):
             return response
@@ -63,7 +63,7 @@ class Faults:
         self._settings = Settings(**settings)
         self._dice = Dice(self._settings.seed)
         self._in_a_row: Counter[tuple[str, str]] = Counter()
-        if not self._settings.unseen:
+        if not any(self._settings.unseen_by_kind.values()):
             self._unseen.forget()
 
     def _refuse_by_chance(self, request: AwsRequest) -> None:

@@ -21,7 +21,14 @@ class Settings:
     in_a_row: int = 2
     # The availability zone that has no capacity for another instance.
     full_zone: str = ""
-    # How often each operation does not see a role, an instance profile or an instance that was just made.
+    # How often each operation does not see a role or an instance profile that was just made, and how often an instance:
+    # a run looks at these several times before it launches one.
     unseen: int = 0
+    unseen_instances: int = 0
     # How long a page of a listing takes.
     page_seconds: float = 0.0
+
+    @property
+    def unseen_by_kind(self) -> dict[str, int]:
+        """The same by the kind of thing."""
+        return {"role": self.unseen, "profile": self.unseen, "instance": self.unseen_instances}

@@ -59,10 +59,12 @@ class Unseen:
             self._missed |= {thing: Counter() for thing in _made_by(request, response)}
 
     @contextmanager
-    def hidden(self, request: AwsRequest, account: Account, times: int, counts: Counter[str]) -> Iterator[None]:
-        """Hide from a call what it looks at for the first few times, and count that."""
+    def hidden(
+        self, request: AwsRequest, account: Account, times: dict[str, int], counts: Counter[str]
+    ) -> Iterator[None]:
+        """Hide from a call what it looks at for the first few times, by its kind, and count that."""
         things = [thing for thing in self._missed if _sees(request, *thing)]
-        missed = [thing for thing in things if self._missed[thing][request.operation] < times]
+        missed = [thing for thing in things if self._missed[thing][request.operation] < times[thing[0]]]
         counts["unseen"] += len(missed)
         with ExitStack() as stack:
             for thing in missed:
