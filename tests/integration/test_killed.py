@@ -16,6 +16,7 @@ UNDER_WAY = 5
 
 
 def test_twenty_servers_are_twenty_servers_though_the_run_is_killed(account: Account, site: Site) -> None:
+    """Seen failing with 25 servers when each launch has a client token of its own."""
     account.seed("qa", models=SERVERS, symbols=5)
     # The first launch is the ingest node's.
     account.aws.hold("RunInstances", after=1 + LAUNCHED, count=UNDER_WAY)

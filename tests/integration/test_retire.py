@@ -44,6 +44,7 @@ def _retire(account: Account, *arguments: str) -> PlaybookRun:
 
 
 def test_what_is_due_is_terminated_only_when_that_is_asked_for(account: Account) -> None:
+    """Seen failing when the module asks no server whether it is due."""
     account.seed("qa")
     due = _retired(account, "qa", "a-outer_1_inner_1", LONG_AGO)
     others = [
