@@ -19,7 +19,7 @@ from ansible_collections.algotrading.aws.plugins.module_utils._resources import 
 Described = Mapping[str, Any]
 Found = Mapping[str, list[Described]]
 ANYWHERE = "0.0.0.0/0"
-DNS = {"enable_dns_support": True, "enable_dns_hostnames": True}
+DNS = ("enable_dns_support", "enable_dns_hostnames")
 
 
 def provided_network(found: Found, wanted: Described) -> list[dict[str, Any]]:
@@ -27,13 +27,13 @@ def provided_network(found: Found, wanted: Described) -> list[dict[str, Any]]:
 
     Args:
         found: what M(algotrading.aws.ec2_network_info) returns.
-        wanted: C(name), C(tags), C(cidr), C(subnets) with C(cidr) and C(az), and the security group's C(rules) and
-            C(rules_egress).
+        wanted: C(name), C(tags), C(cidr), the VPC's C(dns), C(subnets) with C(cidr) and C(az), and the security group's
+            C(rules) and C(rules_egress).
     """
     name, tags = wanted["name"], wanted["tags"]
     subnets = {subnet["cidr_block"]: subnet for subnet in found["subnets"]}
     return [
-        _kept_up("VPC", name, found["vpcs"], _vpc, {"cidr_block": wanted["cidr"], **DNS}, tags),
+        _kept_up("VPC", name, found["vpcs"], _vpc, {"cidr_block": wanted["cidr"], **wanted["dns"]}, tags),
         _kept_up("internet gateway", name, found["internet_gateways"], _gateway, {"attached": True}, tags),
         *(
             _kept_up(
@@ -51,7 +51,7 @@ def provided_network(found: Found, wanted: Described) -> list[dict[str, Any]]:
             "route table",
             name,
             found["route_tables"],
-            lambda table: _route_table(table, {subnet["subnet_id"]: cidr for cidr, subnet in subnets.items()}),
+            lambda table: _route_table(table, found),
             {"routed_to_the_gateway": [ANYWHERE], "subnets": sorted(subnet["cidr"] for subnet in wanted["subnets"])},
             tags,
         ),
@@ -74,7 +74,7 @@ def destroyed_network(found: Found, left: str = "") -> list[dict[str, Any]]:
     kinds: dict[str, tuple[str, Callable[[Described], dict[str, Any]]]] = {
         "security_groups": ("security group", _security_group),
         "subnets": ("subnet", _subnet),
-        "route_tables": ("route table", lambda table: _route_table(table, {})),
+        "route_tables": ("route table", lambda table: _route_table(table, found)),
         "internet_gateways": ("internet gateway", _gateway),
         "vpcs": ("VPC", _vpc),
     }
@@ -118,12 +118,17 @@ def _subnet(subnet: Described) -> dict[str, Any]:
     return {key: subnet[key] for key in ("cidr_block", "availability_zone", "map_public_ip_on_launch", "tags")}
 
 
-def _route_table(table: Described, cidrs: Mapping[str, str]) -> dict[str, Any]:
-    """What concerns us of a route table. Others may have added routes, such as to a peer."""
+def _route_table(table: Described, found: Found) -> dict[str, Any]:
+    """What concerns us of a route table. Others may have added routes, such as to a peer.
+
+    A route whose gateway is gone stays, and leads nowhere.
+    """
+    gateways = {gateway["internet_gateway_id"] for gateway in found["internet_gateways"]}
+    cidrs = {subnet["subnet_id"]: subnet["cidr_block"] for subnet in found["subnets"]}
     to_the_gateway = [
         ANYWHERE
         for route in table["routes"]
-        if str(route.get("gateway_id", "")).startswith("igw-") and route.get("destination_cidr_block") == ANYWHERE
+        if route.get("gateway_id") in gateways and route.get("destination_cidr_block") == ANYWHERE
     ]
     subnets = [each["subnet_id"] for each in table["associations"] if each.get("subnet_id")]
     return {

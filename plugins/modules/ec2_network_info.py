@@ -79,13 +79,14 @@ EXAMPLES = r"""
 RETURN = r"""
 vpcs:
   description:
-    - The VPCs, as M(amazon.aws.ec2_vpc_net_info) returns them, with C(enable_dns_support) and C(enable_dns_hostnames).
+    - The VPCs, as EC2's DescribeVpcs returns them, with their keys in snake case and their tags as a dictionary.
+    - C(enable_dns_support) and C(enable_dns_hostnames) are added to each.
   returned: with O(vpc_filters)
   type: list
   elements: dict
 subnets:
   description:
-    - The subnets, as EC2's DescribeSubnets returns them, with their keys in snake case and their tags as a dictionary.
+    - The subnets, as EC2's DescribeSubnets returns them, likewise.
   returned: with O(subnet_filters)
   type: list
   elements: dict

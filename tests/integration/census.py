@@ -144,7 +144,7 @@ def _buckets(s3: Client) -> Iterator[Entry]:
                 "bucket_tagging",
             )
         }
-        objects = _all(s3, "list_object_versions", "[Versions, DeleteMarkers][][].Key", Bucket=name)
+        objects = _all(s3, "list_object_versions", "[Versions, DeleteMarkers][][].[Key, ETag]", Bucket=name)
         yield Entry("bucket", name, {"settings": settings, "objects": objects})
         policy = _if_there(s3, "get_bucket_policy", Bucket=name)
         if policy:
@@ -175,8 +175,11 @@ def _log_groups(logs: Client) -> Iterator[Entry]:
 def _topics(sns: Client) -> Iterator[Entry]:
     for arn in _all(sns, "list_topics", "Topics[].TopicArn"):
         attributes = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
-        subscriptions = _all(sns, "list_subscriptions_by_topic", "Subscriptions[]", TopicArn=arn)
-        yield Entry("topic", arn.rpartition(":")[2], {**attributes, "subscriptions": subscriptions})
+        yield Entry("topic", arn.rpartition(":")[2], attributes)
+    for found in _all(sns, "list_subscriptions", "Subscriptions[]"):
+        # Its own ARN is chance.
+        told = {key: found[key] for key in ("TopicArn", "Protocol", "Endpoint")}
+        yield Entry("subscription", f"{found['TopicArn'].rpartition(':')[2]} {found['Endpoint']}", told)
 
 
 def _schedules(scheduler: Client) -> Iterator[Entry]:

@@ -41,9 +41,11 @@ def before(account: Account, site: Site) -> list[str]:
     site("dev")
     before = _everything(account)
     site("qa", *MANAGED)
-    # What hosts and Ansible leave: a token of NATS, and a file on its way.
+    # What hosts and Ansible leave, and a lost answer: a token of NATS, a file on its way, and a second gateway.
     account.aws.client("secretsmanager").create_secret(Name="trading/nats-qa", SecretString="made up")
     account.s3.put_object(Bucket="algo-trading-ssm-qa-123456789012", Key="i-0123/tmp/file", Body=b"x")
+    tags = [{"Key": "Name", "Value": "trading-qa"}, {"Key": "Environment", "Value": "qa"}]
+    account.ec2.create_internet_gateway(TagSpecifications=[{"ResourceType": "internet-gateway", "Tags": tags}])
     return before
 
 
@@ -77,8 +79,8 @@ def test_an_environment_goes_wholly_and_nothing_else_does(account: Account, befo
 def test_a_killed_destruction_is_taken_up(account: Account, before: list[str]) -> None:
     """Each run is killed further on.
 
-    By the last of them the gateway is detached, so that its VPC does not lead to it any more. Seen failing when the role
-    network looks only for a gateway that is attached.
+    By the last of them the gateway is detached, so that its VPC does not lead to it any more. Seen failing when the
+    role network looks only for a gateway that is attached.
     """
     for operation in ("TerminateInstances", "DeleteRole", "DetachInternetGateway"):
         account.aws.hold(operation, after=0, count=1)

@@ -10,10 +10,11 @@ import pytest
 from ansible_collections.algotrading.aws.plugins.module_utils._network import destroyed_network, provided_network
 
 TAGS = {"Name": "trading-qa", "Environment": "qa"}
-WANTED = {
+WANTED: dict[str, Any] = {
     "name": "trading-qa",
     "tags": TAGS,
     "cidr": "10.20.0.0/16",
+    "dns": {"enable_dns_support": True, "enable_dns_hostnames": True},
     "subnets": [{"cidr": "10.20.0.0/20", "az": "us-east-1a"}, {"cidr": "10.20.16.0/20", "az": "us-east-1b"}],
     "rules": [
         {"proto": "tcp", "ports": [4222], "group_name": "trading-qa", "rule_desc": "NATS"},
@@ -41,10 +42,9 @@ def permission(port: int, **sources: Any) -> dict[str, Any]:
 
 NATS = permission(4222, user_id_group_pairs=[{"group_id": "sg-1", "description": "NATS"}])
 ALL_OUT = {"ip_protocol": "-1", "ip_ranges": [{"cidr_ip": "0.0.0.0/0"}]}
-DNS = {"enable_dns_support": True, "enable_dns_hostnames": True}
 DASHBOARD = permission(8501, ip_ranges=[{"cidr_ip": "203.0.113.0/24", "description": "The dashboard"}])
 THERE: dict[str, list[Any]] = {
-    "vpcs": [{"vpc_id": "vpc-1", "cidr_block": "10.20.0.0/16", **DNS, "tags": {**TAGS, "Team": "ops"}}],
+    "vpcs": [{"vpc_id": "vpc-1", "cidr_block": "10.20.0.0/16", **WANTED["dns"], "tags": {**TAGS, "Team": "ops"}}],
     "internet_gateways": [{"internet_gateway_id": "igw-1", "attachments": [{"vpc_id": "vpc-1"}], "tags": TAGS}],
     "subnets": [subnet(1, "10.20.0.0/20", "us-east-1a"), subnet(2, "10.20.16.0/20", "us-east-1c")],
     "route_tables": [
@@ -88,6 +88,12 @@ def test_what_is_as_wanted_is_kept_and_so_are_tags_routes_and_zones_of_others() 
         ("internet_gateways", {"attachments": []}, 1, "attached"),
         ("subnets", {"map_public_ip_on_launch": False}, 2, "map_public_ip_on_launch"),
         ("route_tables", {"routes": []}, 4, "routed_to_the_gateway"),
+        (
+            "route_tables",
+            {"routes": [{"destination_cidr_block": "0.0.0.0/0", "gateway_id": "igw-gone", "state": "blackhole"}]},
+            4,
+            "routed_to_the_gateway",
+        ),
         ("route_tables", {"associations": [{"subnet_id": "subnet-2"}]}, 4, "subnets"),
         ("security_groups", {"ip_permissions": [NATS]}, 5, "rules"),
         ("security_groups", {"ip_permissions_egress": []}, 5, "rules_egress"),
