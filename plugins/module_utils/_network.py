@@ -179,9 +179,5 @@ def _wanted_rules(rules: list[Described], way: str) -> list[str]:
         _rule(rule["proto"], str(port), way, peer, rule.get("rule_desc", ""))
         for rule in rules
         for port in rule.get("ports", [""])
-        for peer in _listed(rule.get("cidr_ip", "itself"))
+        for peer in rule.get("cidr_ip", ["itself"])
     )
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

@@ -20,7 +20,7 @@ WANTED: dict[str, Any] = {
         {"proto": "tcp", "ports": [4222], "group_name": "trading-qa", "rule_desc": "NATS"},
         {"proto": "tcp", "ports": [8501], "cidr_ip": ["203.0.113.0/24"], "rule_desc": "The dashboard"},
     ],
-    "rules_egress": [{"proto": "all", "cidr_ip": "0.0.0.0/0"}],
+    "rules_egress": [{"proto": "all", "cidr_ip": ["0.0.0.0/0"]}],
 }
 NOTHING: dict[str, list[Any]] = {
     "vpcs": [],
