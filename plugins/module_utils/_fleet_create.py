@@ -67,9 +67,8 @@ class Launcher:
         last_attempt = len(self._launch.subnet_ids) - 1
         for attempt in range(last_attempt + 1):
             parameters = self._launch.parameters(server, generation, attempt)
-            self._rate.wait_for_turn()
             try:
-                return run_instance(self._client, parameters)
+                return run_instance(self._client, self._rate, parameters)
             except AnsibleEC2Error as error:
                 code = _code_of(error)
                 if code == "IdempotentParameterMismatch":

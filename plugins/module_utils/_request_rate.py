@@ -16,14 +16,15 @@ class RequestRate:
     """A token bucket such as AWS keeps for an action of its API.
 
     To be refused costs more than to wait: what comes too fast is refused with all that comes after it, and each waits
-    longer and longer before it tries again.
+    longer and longer before it tries again. Requests are on their way for differing times, so that one token stays in
+    reserve for those that come early.
     """
 
     def __init__(self, capacity: int, per_second: float) -> None:
         """Take the bucket to be full, with so many requests, and to get so many back in a second."""
-        self._capacity = capacity
+        self._capacity = capacity - 1
         self._per_second = per_second
-        self._tokens = float(capacity)
+        self._tokens = float(self._capacity)
         self._filled = time.monotonic()
         self._lock = threading.Lock()
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 
 import pytest
@@ -35,20 +36,31 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_many_requests_take_the_least_time_and_none_comes_too_fast(clock: Clock) -> None:
-    """The bucket of the local AWS is asked. Seen to fail when the rate is a tenth higher, and when it is lower."""
-    rate, bucket, began = RequestRate(5, 2), Bucket(Size(5, 2), clock.now), clock.now
-    for _request in range(REQUESTS):
+@pytest.mark.parametrize("latest", [0.0, 0.4], ids=["at once", "some later than others"])
+def test_many_requests_take_hardly_more_than_the_least_time_and_none_comes_too_fast(
+    clock: Clock, latest: float
+) -> None:
+    """The bucket of the local AWS is asked. Seen failing without a token in reserve, and at 1.6 requests a second.
+
+    The first request is on its way for the longest time, in which a full bucket gets nothing back.
+    """
+    rate, began = RequestRate(5, 2), clock.now
+    chance = random.Random(1)  # noqa: S311 - no secret
+    arrivals = []
+    for number in range(REQUESTS):
         rate.wait_for_turn()
-        assert bucket.holds(1 - 1e-6, clock.now)
+        arrivals.append(clock.now + (chance.uniform(0, latest) if number else latest))
+    bucket = Bucket(Size(5, 2), began)
+    for arrival in sorted(arrivals):
+        assert bucket.holds(1 - 1e-6, arrival)
         bucket.take(1)
-    assert clock.now - began == pytest.approx((REQUESTS - 5) / 2)
+    assert clock.now - began <= 1.15 * (REQUESTS - 5) / 2
 
 
 def test_time_fills_the_bucket_and_not_more(clock: Clock) -> None:
     rate = RequestRate(5, 2)
     clock.sleep(3600)
     began = clock.now
-    for _request in range(7):
+    for _request in range(6):
         rate.wait_for_turn()
     assert clock.now - began == pytest.approx(1)
