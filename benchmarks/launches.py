@@ -18,12 +18,16 @@ _REFUSED = 503
 
 @dataclass(frozen=True)
 class Launches:
-    """A run that launches all servers, one that has nothing to do, and the calls of the first."""
+    """A run that launches all servers, one that has nothing to do, and the calls of the first.
+
+    `most` is how often one call was refused, of the call for which that happened most often.
+    """
 
     seconds: float
     idle_seconds: float
     made: Counter[str]
     refused: Counter[str]
+    most: int
 
 
 def launch(models: int) -> Launches:
@@ -40,7 +44,9 @@ def launch(models: int) -> Launches:
         watch = Watch(aws)
         usage, _ = measure(tool.command(FROM_NOTHING), aws.environ, tool.folder)
         made = watch.read(usage).calls
-        refused = Counter(f"{call.service}:{call.operation}" for call in aws.calls() if call.status == _REFUSED)
+        refusals = [call for call in aws.calls() if call.status == _REFUSED]
+        refused = Counter(f"{call.service}:{call.operation}" for call in refusals)
+        most = max(Counter(call.invocation for call in refusals).values(), default=0)
         aws.limit_rates(False)
         world.check(0)
-        return Launches(usage.seconds, idle.seconds, made - refused, refused)
+        return Launches(usage.seconds, idle.seconds, made - refused, refused, most)

@@ -54,11 +54,11 @@ class Report:
         yield from self._of_calls()
 
     def _of_launches(self) -> str:
-        head = ["servers", "time, s", "with nothing to do, s", "launches", "calls refused"]
+        head = ["servers", "time, s", "with nothing to do, s", "launches", "calls refused", "one call at most"]
         rows = []
         for servers, found in self.launches.items():
             seconds, idle = f"{found.seconds:.1f}", f"{found.idle_seconds:.1f}"
-            rows.append([servers, seconds, idle, found.made["ec2:RunInstances"], found.refused.total()])
+            rows.append([servers, seconds, idle, found.made["ec2:RunInstances"], found.refused.total(), found.most])
         return "## Launching under AWS's request rates\n\n" + table(head, rows)
 
     def _of_mornings(self) -> str:

@@ -26,9 +26,8 @@ from ansible_collections.amazon.aws.plugins.module_utils.ec2 import AnsibleEC2Er
 
 # A server is launched again at most this often because its earlier instances are dead: the bound of a loop.
 MAX_GENERATIONS = 20
-# EC2's bucket of RunInstances requests, and what comes back in a second:
-# https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
-RUN_INSTANCES = (5, 2)
+# What EC2 takes in the long run: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+LAUNCHES_PER_SECOND = 2
 NO_CAPACITY = (
     "InsufficientFreeAddressesInSubnet",
     "InsufficientHostCapacity",
@@ -43,7 +42,7 @@ class Launcher:
     def __init__(self, client: Any, launch: Launch) -> None:
         self._client = client
         self._launch = launch
-        self._rate = RequestRate(*RUN_INSTANCES)
+        RequestRate(LAUNCHES_PER_SECOND).watch(client, "RunInstances")
 
     def launch(self, server: Server, generation: int) -> str:
         """Launch one server and return its instance's id.
@@ -68,7 +67,7 @@ class Launcher:
         for attempt in range(last_attempt + 1):
             parameters = self._launch.parameters(server, generation, attempt)
             try:
-                return run_instance(self._client, self._rate, parameters)
+                return run_instance(self._client, parameters)
             except AnsibleEC2Error as error:
                 code = _code_of(error)
                 if code == "IdempotentParameterMismatch":

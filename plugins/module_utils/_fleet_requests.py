@@ -14,7 +14,6 @@ from typing import Any
 
 from ansible_collections.algotrading.aws.plugins.module_utils._fleet_plan import Instance
 from ansible_collections.algotrading.aws.plugins.module_utils._just_made import retry_while
-from ansible_collections.algotrading.aws.plugins.module_utils._request_rate import RequestRate
 from ansible_collections.amazon.aws.plugins.module_utils.ec2 import (
     AnsibleEC2Error,
     EC2InstanceErrorHandler,
@@ -50,12 +49,8 @@ DISK_OPTIONS = {"volume_size": "Size", "volume_type": "VolumeType"}
 
 @EC2InstanceErrorHandler.common_error_handler("run instances")
 @AWSRetry.jittered_backoff()
-def run_instance(client: Any, rate: RequestRate, parameters: dict[str, Any]) -> dict[str, Any]:
-    def request() -> dict[str, Any]:
-        rate.wait_for_turn()
-        return client.run_instances(**parameters)
-
-    return retry_while(NEW_PROFILE, request)["Instances"][0]
+def run_instance(client: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+    return retry_while(NEW_PROFILE, lambda: client.run_instances(**parameters))["Instances"][0]
 
 
 # amazon.aws has the next three, and they pass without a word when one instance is gone, so that none is stopped.

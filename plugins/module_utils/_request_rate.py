@@ -10,33 +10,51 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
+
+# https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+REFUSED = "RequestLimitExceeded"
 
 
 class RequestRate:
-    """A token bucket such as AWS keeps for an action of its API.
+    """Gives a client's requests their turns, from the first one on that EC2 refuses as too fast.
 
-    To be refused costs more than to wait: what comes too fast is refused with all that comes after it, and each waits
-    longer and longer before it tries again. Requests are on their way for differing times, so that one token stays in
-    reserve for those that come early.
+    Nothing waits before that, as an account may have a higher rate than others. After it, to wait costs less than to be
+    refused: what comes too fast is refused with all that comes after it, and each pauses longer and longer before it
+    tries again. botocore's own retries take their turns too.
     """
 
-    def __init__(self, capacity: int, per_second: float) -> None:
-        """Take the bucket to be full, with so many requests, and to get so many back in a second."""
-        self._capacity = capacity - 1
-        self._per_second = per_second
-        self._tokens = float(self._capacity)
-        self._filled = time.monotonic()
+    def __init__(self, per_second: float) -> None:
+        """Take so many requests in a second for what EC2 takes from who makes many."""
+        self._seconds = 1 / per_second
+        self._next_turn: float | None = None
         self._lock = threading.Lock()
 
-    def wait_for_turn(self) -> None:
-        """Return when one more request may be made. Threads get their turns in the order in which they ask."""
-        if pause := self._take():
+    def watch(self, client: Any, operation: str) -> None:
+        """Give turns to a client's requests for an operation of EC2."""
+        client.meta.events.register(f"before-send.ec2.{operation}", self._wait_for_turn)
+        client.meta.events.register(f"response-received.ec2.{operation}", self._look)
+
+    def _wait_for_turn(self, **_event: Any) -> None:
+        """Return when the request may be sent. Threads get their turns in the order in which they ask."""
+        if pause := self._take_turn():
             time.sleep(pause)
 
-    def _take(self) -> float:
-        """Take a token, or one that is still to come, and return the seconds until it is there."""
+    def _take_turn(self) -> float:
+        """Take the next turn, and return the seconds until it comes."""
         with self._lock:
+            if self._next_turn is None:
+                return 0
             now = time.monotonic()
-            self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._per_second) - 1
-            self._filled = now
-            return max(0.0, -self._tokens / self._per_second)
+            turn = max(now, self._next_turn)
+            self._next_turn = turn + self._seconds
+            return turn - now
+
+    def _look(self, parsed_response: dict[str, Any] | None, **_event: Any) -> None:
+        """Begin to give turns when EC2 has refused a request."""
+        if (parsed_response or {}).get("Error", {}).get("Code") != REFUSED:
+            return
+        with self._lock:
+            if self._next_turn is None:
+                # Requests that are on their way may still take what comes back meanwhile.
+                self._next_turn = time.monotonic() + 2 * self._seconds

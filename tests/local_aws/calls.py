@@ -28,13 +28,14 @@ _READING = (
 
 @dataclass(frozen=True)
 class Call:
-    """One API call: which, by whom, and the HTTP status of its answer."""
+    """One API call: which, by whom, the HTTP status of its answer, and the SDK's id, which its retries keep."""
 
     service: str
     operation: str
     status: int
     mutating: bool
     access_key: str
+    invocation: str
 
 
 def is_mutating(operation: str) -> bool:

@@ -122,6 +122,7 @@ class Front:
                 status=response.status,
                 mutating=is_mutating(request.operation),
                 access_key=request.access_key,
+                invocation=request.headers.get("amz-sdk-invocation-id", ""),
             )
         )
         if response.status < 400 and self.losses.take(request.service, request.operation):
