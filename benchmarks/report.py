@@ -40,7 +40,7 @@ class Report:
     def _parts(self) -> Iterator[str]:
         yield f"# Results\n\nMade by `{self._command}`; [README.md](README.md) says how to read them."
         yield table(["", ""], self._machine)
-        if rows := list(targets(self._samples)):
+        if rows := list(targets(self._samples, self.launches, self.discovery)):
             yield "## Targets\n\n" + table(["phase, models", "at most", "measured", "reached"], rows)
         for phase in PHASES:
             if found := self._samples.get(phase.name):
@@ -54,11 +54,12 @@ class Report:
         yield from self._of_calls()
 
     def _of_launches(self) -> str:
-        head = ["servers", "time, s", "with nothing to do, s", "launches", "calls refused", "one call at most"]
+        head = ["servers", "time, s", "with nothing to do, s", "least, s", "launches", "refused", "one call at most"]
         rows = []
         for servers, found in self.launches.items():
-            seconds, idle = f"{found.seconds:.1f}", f"{found.idle_seconds:.1f}"
-            rows.append([servers, seconds, idle, found.made["ec2:RunInstances"], found.refused.total(), found.most])
+            seconds = [f"{each:.1f}" for each in (found.seconds, found.idle_seconds, found.least_seconds)]
+            calls = [found.made["ec2:RunInstances"], found.refused.total(), found.most_refusals]
+            rows.append([servers, *seconds, *calls])
         return "## Launching under AWS's request rates\n\n" + table(head, rows)
 
     def _of_mornings(self) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from benchmarks.launches import Launches
 from benchmarks.measure import Sample
 from benchmarks.phases import ADD, FROM_NOTHING, NO_OP
 from benchmarks.tables import OURS, TERRAFORM
@@ -23,14 +24,29 @@ _GROWTH = 2.2
 _MORE_SECONDS = 15.0
 _LARGEST = 500
 _PEAK_MB = 250
+_LAUNCHING = 1.15
+_REFUSALS = 1
+_DISCOVERY_CALLS = 600
+_DISCOVERY_SECONDS = 10.0
 
 # By phase, models and tool.
 Results = Mapping[str, Mapping[int, Mapping[str, Sample]]]
 Row = tuple[str, str, str, str]
 
 
-def targets(results: Results) -> Iterator[Row]:
+def targets(results: Results, launches: Mapping[int, Launches], discovery: Sample | None) -> Iterator[Row]:
     """Return for each target that the results speak of: what, at most, measured, and whether it is reached."""
+    yield from _of_site(results)
+    for servers, found in launches.items():
+        ratio = (found.seconds - found.idle_seconds) / found.least_seconds
+        yield _row(f"launching, {servers}: time / the least that EC2's rates allow", _LAUNCHING, ratio, ".2f")
+        yield _row(f"launching, {servers}: refusals of one call", _REFUSALS, found.most_refusals, "d")
+    if discovery:
+        yield _row("discovery: S3 calls", _DISCOVERY_CALLS, discovery.calls.total(), "d")
+        yield _row("discovery: seconds", _DISCOVERY_SECONDS, discovery.usage.seconds, ".1f")
+
+
+def _of_site(results: Results) -> Iterator[Row]:
     for models, wanted in _RATIOS.items():
         for phase, most in wanted.items():
             found = results.get(phase, {}).get(models, {})

@@ -56,6 +56,12 @@ _INSTANCES = {
 }
 
 
+def least_seconds(action: str, calls: int) -> float:
+    """Return in how many seconds so many calls of an action that has a bucket of its own can be taken."""
+    size = _OWN[action]
+    return max(0.0, (calls - size.capacity) / size.refill)
+
+
 class Bucket:
     """Tokens that calls take, and that come back with time."""
 

@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.comparison import median_of
+from benchmarks.launches import Launches
 from benchmarks.measure import BenchmarkError, Sample, Usage, measure
 from benchmarks.provider import find_terraform
 from benchmarks.report import Report
+from tests.local_aws.rates import least_seconds
 
 # Something that takes so much of its own CPU, with an orphan that takes as much.
 BURN = "import time\nwhile time.process_time() < {seconds}: pass"
@@ -127,8 +129,15 @@ def test_the_report_says_which_targets_are_reached(tmp_path: Path) -> None:
     for models in (1, 50, 500):
         both = {("ours", "no-op"): sample(10, 50 + models), ("terraform", "no-op"): sample(12.5, 100)}
         report.add(models, both if models < 500 else {("ours", "no-op"): sample(20, 91, 10**9)})
+    taken, refused = Counter({"ec2:RunInstances": 199}), Counter({"ec2:RunInstances": 2})
+    report.launches[200] = Launches(120, 8.5, least_seconds("RunInstances", 199), taken, refused, most_refusals=2)
+    report.discovery = sample(9.9, 580)
     report.write(tmp_path / "results.md")
     text = (tmp_path / "results.md").read_text()
+    assert "| launching, 200: time / the least that EC2's rates allow | 1.15 | 1.15 | yes |" in text
+    assert "| launching, 200: refusals of one call | 1 | 2 | **no** |" in text
+    assert "| 200 | 120.0 | 8.5 | 97.0 | 199 | 2 | 2 |" in text
+    assert "| discovery: S3 calls | 600 | 600 | yes |" in text
     assert "| no-op, 50: time, ours / Terraform's | 0.8 | 0.80 | yes |" in text
     assert "| no-op, 1: calls, without the listing | 60 | 51 | yes |" in text
     assert "| no-op, 50: calls, without the listing | 60 | 100 | **no** |" in text
