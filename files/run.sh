@@ -374,7 +374,8 @@ describe_services() {
   local name known
   for name in "${SERVICES[@]}"; do
     LAUNCHER[$name]=$(launcher_text "$name")
-    known=${LAUNCHER[$name]}$TOKEN_VERSION
+    # The agent has one PATH, and sudo sets another: that alone starts no service anew.
+    known=$(grep -v '^export PATH=' <<<"${LAUNCHER[$name]}")$TOKEN_VERSION
     if [ "$name" = nats ]; then known+=$(nats_config); else known+=$(config_text); fi
     DIGEST[$name]=$(printf '%s' "$known" | sha256sum | cut -d ' ' -f 1)
   done

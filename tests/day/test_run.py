@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import filecmp
+import json
 import os
 import re
 import shlex
@@ -31,6 +32,7 @@ from tests.workload.repository import advance
 pytestmark = pytest.mark.xdist_group("run")
 
 TRADERS = 7
+WORKLOAD = json.dumps({"trading_workload": {"TRADING_UPLOAD_SECONDS": 600}})
 INGEST = "alpaca-websocket-ingest-qa"
 BUCKET = f"algo-trading-ssm-qa-{ACCOUNT_ID}"
 _RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", re.MULTILINE)
@@ -60,7 +62,7 @@ class Fleet:
 
     def play(self, *arguments: str) -> PlaybookRun:
         """Run run.yml, in one wave unless told otherwise."""
-        given = (*self.day.arguments, "-e", "trading_run_serial=100%", *arguments)
+        given = (*self.day.arguments, "-e", WORKLOAD, "-e", "trading_run_serial=100%", *arguments)
         return run_playbook("qa", self.environ, *given, playbook="playbooks/run.yml")
 
     def bring_up(self) -> None:
@@ -118,7 +120,7 @@ class Fleet:
 @pytest.fixture(scope="module")
 def provisioned(host_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("run")
-    with provisioned_day(folder, "-e", "trading_automation=false", models=TRADERS) as day:
+    with provisioned_day(folder, "-e", "trading_automation=false", "-e", WORKLOAD, models=TRADERS) as day:
         day.aws.set_hosts(grace=5)
         yield Fleet(day)
 
@@ -183,6 +185,21 @@ def test_a_run_from_nothing_and_again(fleet: Fleet) -> None:
         assert again.status == 0, again.output
         assert _changed(again) == none
         assert f"unchanged  {TRADERS + 1}: " in again.output
+    assert {name: fleet.pids(name) for name in fleet.hosts()} == pids
+
+
+def test_what_the_functions_started_runs_on(fleet: Fleet) -> None:
+    """Seen failing while run.yml did not pass `trading_workload` on, so that it started each trader anew."""
+    for name in fleet.hosts():
+        fleet.wipe(name)
+    started = run_playbook("qa", fleet.day.aws.environ, playbook="playbooks/start.yml")
+    assert started.status == 0, started.output
+    fleet.day.aws.forget_calls()
+    pids = {name: fleet.pids(name) for name in fleet.hosts()}
+    assert all(pids.values())
+    run = fleet.play()
+    assert run.status == 0, run.output
+    assert _changed(run) == dict.fromkeys(fleet.hosts(), 0)
     assert {name: fleet.pids(name) for name in fleet.hosts()} == pids
 
 

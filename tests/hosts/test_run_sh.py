@@ -103,6 +103,10 @@ def test_the_ingest_node_has_one_of_each(ingest: Host, code: Code) -> None:
     assert ingest.pids() == pids
     assert ingest.processes() == processes
 
+    # The agent's PATH is one, and that which sudo sets another.
+    assert ingest.start(PATH=f"/opt/elsewhere/bin:{ingest.environ['PATH']}").said["changed"] is False
+    assert ingest.pids() == pids
+
     commit = advance(code.path, "main")
     moved = ingest.start()
     assert (moved.said["commit"], moved.said["changed"], ingest.commit) == (commit, True, commit)
