@@ -54,7 +54,7 @@ class Report:
         yield from self._of_calls()
 
     def _of_launches(self) -> str:
-        head = ["servers", "time, s", "with nothing to do, s", "least, s", "launches", "refused", "one call at most"]
+        head = ["servers", "time, s", "with nothing to do, s", "least, s", "launches", "refusals", "of one call"]
         rows = []
         for servers, found in self.launches.items():
             seconds = [f"{each:.1f}" for each in (found.seconds, found.idle_seconds, found.least_seconds)]

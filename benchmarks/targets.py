@@ -38,8 +38,9 @@ def targets(results: Results, launches: Mapping[int, Launches], discovery: Sampl
     """Return for each target that the results speak of: what, at most, measured, and whether it is reached."""
     yield from _of_site(results)
     for servers, found in launches.items():
-        ratio = (found.seconds - found.idle_seconds) / found.least_seconds
-        yield _row(f"launching, {servers}: time / the least that EC2's rates allow", _LAUNCHING, ratio, ".2f")
+        if found.least_seconds:
+            ratio = (found.seconds - found.idle_seconds) / found.least_seconds
+            yield _row(f"launching, {servers}: added time / the least that EC2's rates allow", _LAUNCHING, ratio, ".2f")
         yield _row(f"launching, {servers}: refusals of one call", _REFUSALS, found.most_refusals, "d")
     if discovery:
         yield _row("discovery: S3 calls", _DISCOVERY_CALLS, discovery.calls.total(), "d")

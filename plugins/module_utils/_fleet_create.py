@@ -37,7 +37,7 @@ NO_CAPACITY = (
 
 
 class Launcher:
-    """Launches servers, no faster than EC2 takes it."""
+    """Launches servers, each by one request."""
 
     def __init__(self, client: Any, launch: Launch) -> None:
         self._client = client

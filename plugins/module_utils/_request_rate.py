@@ -1,7 +1,7 @@
 # Copyright: Contributors to the algotrading.aws project
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Makes requests no faster than AWS takes them.
+"""Paces requests once EC2 has refused one as too fast.
 
 This is a private utility of the collection, and it may change without notice.
 """
@@ -19,9 +19,10 @@ REFUSED = "RequestLimitExceeded"
 class RequestRate:
     """Gives a client's requests their turns, from the first one on that EC2 refuses as too fast.
 
-    Nothing waits before that, as an account may have a higher rate than others. After it, to wait costs less than to be
+    Nothing waits before that, as an account may take more at once than others. After it, to wait costs less than to be
     refused: what comes too fast is refused with all that comes after it, and each pauses longer and longer before it
-    tries again. botocore's own retries take their turns too.
+    tries again. botocore's own retries take their turns too. An account with a higher rate gets no more than the given
+    one from then on: EC2 does not tell its rate.
     """
 
     def __init__(self, per_second: float) -> None:

@@ -109,7 +109,8 @@ notes:
     C(iam:DeleteRole), C(iam:PutRolePolicy), C(iam:DeleteRolePolicy), C(iam:AttachRolePolicy), C(iam:DetachRolePolicy),
     C(iam:CreatePolicy), C(iam:CreatePolicyVersion), C(iam:DeletePolicyVersion), C(iam:ListPolicyVersions),
     C(iam:DeletePolicy), C(iam:GetInstanceProfile), C(iam:CreateInstanceProfile), C(iam:DeleteInstanceProfile),
-    C(iam:AddRoleToInstanceProfile) and C(iam:RemoveRoleFromInstanceProfile)."
+    C(iam:AddRoleToInstanceProfile), for which IAM wants C(iam:PassRole) as well, and
+    C(iam:RemoveRoleFromInstanceProfile)."
   - "What is not listed yet is read by C(iam:GetRole), C(iam:ListRolePolicies), C(iam:GetRolePolicy),
     C(iam:ListAttachedRolePolicies), C(iam:ListInstanceProfilesForRole) and C(iam:GetPolicyVersion)."
 seealso:

@@ -45,17 +45,17 @@ options:
         type: str
         default: ""
       role:
-        description: The ARN of the role as which it runs.
+        description: The ARN of the role as which it runs. Required with O(state=present).
         type: str
       runtime:
-        description: The runtime, such as V(python3.13).
+        description: The runtime, such as V(python3.13). Required with O(state=present).
         type: str
       handler:
-        description: The function's entry point in its code.
+        description: The function's entry point in its code. Required with O(state=present).
         type: str
       sources:
         description:
-          - What its package is made of.
+          - What its package is made of. Required with O(state=present).
           - Files are sorted by name and have a fixed time. Of their permissions only the owner's executable bit counts.
           - Inside of folders, hidden files and C(__pycache__) are left out. A symbolic link is packed as what it leads
             to. One that leads out of its source folder is an error.
@@ -90,7 +90,7 @@ options:
         type: dict
         default: {}
       log_retention_days:
-        description: For how many days CloudWatch keeps what the function prints.
+        description: For how many days CloudWatch keeps what the function prints. Required with O(state=present).
         type: int
         choices:
           [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]

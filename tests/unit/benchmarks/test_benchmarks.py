@@ -134,7 +134,7 @@ def test_the_report_says_which_targets_are_reached(tmp_path: Path) -> None:
     report.discovery = sample(9.9, 580)
     report.write(tmp_path / "results.md")
     text = (tmp_path / "results.md").read_text()
-    assert "| launching, 200: time / the least that EC2's rates allow | 1.15 | 1.15 | yes |" in text
+    assert "| launching, 200: added time / the least that EC2's rates allow | 1.15 | 1.15 | yes |" in text
     assert "| launching, 200: refusals of one call | 1 | 2 | **no** |" in text
     assert "| 200 | 120.0 | 8.5 | 97.0 | 199 | 2 | 2 |" in text
     assert "| discovery: S3 calls | 600 | 600 | yes |" in text
