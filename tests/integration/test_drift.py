@@ -5,8 +5,9 @@
 All kinds of drift are made at once, as each run of the playbook takes its time; each is looked for by itself. The first
 plan is made by `site.yml --check --diff`, and the others by plan.yml.
 
-Seen failing for all kinds but the topic and the missing schedule, which are created anew, when nothing that is compared
-is found to differ: `compared` of _resources.py, and `compare` and the tags of _fleet_plan.py.
+Seen failing for all kinds when nothing that is compared is found to differ: `compared` of _resources.py, and `compare`
+and the tags of _fleet_plan.py. For the topic and the missing schedule, which are created anew, it was seen when
+`compared` says nothing of what is not there.
 """
 
 from __future__ import annotations
