@@ -41,7 +41,7 @@ demo: $(READY)  ## provision on a local AWS and live a trading day, as in 'make 
 	@$(BIN)/python -m tests.demo --env $(ENV)
 
 .PHONY: bench
-bench: $(READY)  ## measure site.yml, beside Terraform where that is found, into benchmarks/results.md; hours, on an idle machine
+bench: $(READY)  ## measure site.yml, beside Terraform where that is found, into benchmarks/results.md; an hour, on an idle machine
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 .PHONY: local-aws
