@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.local_aws import Call, LocalAws
@@ -54,9 +55,19 @@ def test_refused_calls_are_logged_and_can_be_forgotten(aws: LocalAws, ec2: Any) 
     with pytest.raises(ClientError):
         ec2.describe_instances(InstanceIds=["i-00000000000000000"])
     (call,) = aws.calls()
+    assert call.invocation
     assert call == Call("ec2", "DescribeInstances", 400, False, access_key="local", invocation=call.invocation)
     aws.forget_calls()
     assert aws.calls() == []
+
+
+def test_what_an_sdk_tries_again_is_the_same_invocation(aws: LocalAws) -> None:
+    ec2 = aws.client("ec2", config=Config(retries={"total_max_attempts": 2}))
+    aws.lose_answer("ec2", "DescribeRegions")
+    ec2.describe_regions()
+    ec2.describe_regions()
+    lost, again, another = (call.invocation for call in aws.calls())
+    assert lost == again != another
 
 
 @pytest.mark.parametrize(
